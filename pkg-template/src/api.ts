@@ -1,0 +1,18 @@
+export { SessionError, type SessionErrorCode } from "./error.js";
+export { generateSessionId } from "./id.js";
+export { SessionStorageMemory } from "./memory.js";
+export { SimplifiedSessionStorage } from "./simplified.js";
+export type {
+  BuiltInStorage,
+  Duration,
+  MemoryOptions,
+  SessionData,
+  SessionInfo,
+  SessionStorage,
+  SimplifiedOptions,
+  StorageCapabilities,
+  StorageOptions,
+  StorageStats,
+  WriteOptions,
+} from "./types.js";
+export { init, type WasmSource } from "./wasm.js";

@@ -1,0 +1,210 @@
+import {
+  checkLimit,
+  checkRevision,
+  checkSignal,
+  checkStorageOptions,
+  invalid,
+  placeTags,
+  timeoutNumber,
+  type CheckedStorageOptions,
+} from "./options.js";
+import { copyFrom, CoreStorage, parseJson, toJson, wholeBytes } from "./storage.js";
+import type { MemoryOptions, SessionData, SessionInfo, StorageCapabilities, WriteOptions } from "./types.js";
+import { core } from "./wasm.js";
+import type { MemoryCore, StorageCore } from "./wasm/sessile.js";
+import { cell, copyAt, decode, decodeAt, placeBytes, placeId, placeLarge, placeText } from "./window.js";
+
+/** What the core answers where an error waits. */
+const FAILED = -1;
+/** What `find` answers for a content that lies in several pieces. */
+const IN_PIECES = 1;
+
+/**
+ * Keeps sessions in memory: in wasm memory, which the garbage collector never looks at. Fast, bounded if
+ * you say so, and gone with the process.
+ *
+ * Expired sessions are never returned; each write looks at two others and frees those that have expired, so
+ * there is no timer, and nothing that keeps a process alive.
+ *
+ * @example
+ * ```js
+ * import { SessionStorageMemory, generateSessionId } from "sessile";
+ *
+ * const storage = new SessionStorageMemory({ idleTimeout: "30m", maxSessions: 100_000 });
+ * const id = generateSessionId();
+ * await storage.setJson(id, { user: 17 });
+ * console.log(await storage.getJson(id)); // { user: 17 }
+ * await storage.invalidate(id);
+ * ```
+ */
+export class SessionStorageMemory extends CoreStorage {
+  readonly capabilities: StorageCapabilities = Object.freeze({
+    streams: true,
+    conditional: true,
+    tags: true,
+    durable: false,
+    shared: false,
+  });
+
+  readonly #options: CheckedMemoryOptions;
+  readonly #now: () => number;
+  #core: MemoryCore | undefined;
+  #storage: StorageCore | undefined;
+  #revisions = "";
+
+  /** Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense. */
+  constructor(options: MemoryOptions = {}) {
+    super();
+    this.#options = checkMemoryOptions(options);
+    this.#now = this.#options.clock;
+  }
+
+  override async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
+    const core = this.#memory();
+    const now = this.#now();
+    const idBytes = placeId(id);
+    const address = answer(core.find(idBytes, now));
+    if (address === 0) return undefined;
+    const info = this.#info(core, idBytes, now);
+    const data = address === IN_PIECES ? core.readPieces(idBytes, now) : copyAt(address, cell(0));
+    return data && { data, info };
+  }
+
+  override async set(id: string, data: SessionData, options?: WriteOptions): Promise<string> {
+    const whole = typeof data === "string" ? data : wholeBytes(data);
+    return whole === undefined ? this.write(id, copyFrom(data), options) : this.#put(id, whole, options);
+  }
+
+  override async getJson<T = unknown>(id: string): Promise<T | undefined> {
+    const core = this.#memory();
+    const now = this.#now();
+    const idBytes = placeId(id);
+    const address = answer(core.find(idBytes, now));
+    if (address === 0) return undefined;
+    return parseJson(() => {
+      if (address === IN_PIECES) return decode(core.readPieces(idBytes, now) ?? new Uint8Array(0));
+      return decodeAt(address, cell(0));
+    }) as T;
+  }
+
+  override async setJson(id: string, value: unknown, options?: WriteOptions): Promise<string> {
+    // First, since a value's toJSON is the caller's code and may use this storage.
+    const json = toJson(value);
+    return this.#put(id, json, options);
+  }
+
+  override async info(id: string): Promise<SessionInfo | undefined> {
+    const core = this.#memory();
+    const now = this.#now();
+    const idBytes = placeId(id);
+    return answer(core.peek(idBytes, now)) === 0 ? undefined : this.#info(core, idBytes, now);
+  }
+
+  override async touch(id: string): Promise<boolean> {
+    const core = this.#memory();
+    const now = this.#now();
+    return answer(core.touch(placeId(id), now)) === 1;
+  }
+
+  override async invalidate(id: string): Promise<boolean> {
+    const core = this.#memory();
+    const now = this.#now();
+    return answer(core.invalidate(placeId(id), now)) === 1;
+  }
+
+  protected override coreStorage(): StorageCore {
+    this.#storage ??= this.#memory().storage();
+    return this.#storage;
+  }
+
+  #memory(): MemoryCore {
+    return (this.#core ??= this.#open());
+  }
+
+  #open(): MemoryCore {
+    const { MemoryCore } = core();
+    const { idle, absolute, sessionBytes, bytes, sessions, reject, clock } = this.#options;
+    return new MemoryCore(idle, absolute, sessionBytes, bytes, sessions, reject, clock);
+  }
+
+  /**
+   * Everything that runs the caller's code comes first; from the first line that fills the window to the
+   * call that empties it nothing else may run.
+   */
+  #put(id: string, content: string | Uint8Array, options: WriteOptions | undefined): string {
+    const core = this.#memory();
+    let idle = NaN;
+    let absolute = NaN;
+    let condition = NaN;
+    let tagged = false;
+    if (options !== undefined) {
+      idle = timeoutNumber(options.idleTimeout, "idleTimeout");
+      absolute = timeoutNumber(options.absoluteTimeout, "absoluteTimeout");
+      if (options.ifRevision !== undefined) condition = this.#condition(core, options.ifRevision);
+      checkSignal(options)?.throwIfAborted();
+    }
+    const now = this.#now();
+    if (options !== undefined) tagged = placeTags(options.tags);
+    const placed = typeof content === "string" ? placeText(content) : placeBytes(content);
+    if (placed < 0) placeLarge(content);
+    const idBytes = placeId(id);
+    const revision =
+      placed < 0 || tagged
+        ? core.putLarge(idBytes, placed, placed < 0, now, idle, absolute, condition, tagged)
+        : core.put(idBytes, placed, now, idle, absolute, condition);
+    return this.#revision(core, answer(revision));
+  }
+
+  /** A revision's number, which is what the core compares; one that no session has, for a foreign one. */
+  #condition(core: MemoryCore, revision: string | null): number {
+    if (revision === null) return 0;
+    const prefix = this.#prefix(core);
+    const number = checkRevision(revision).startsWith(prefix) ? Number(revision.slice(prefix.length)) : NaN;
+    return Number.isSafeInteger(number) && number > 0 ? number : Number.MAX_SAFE_INTEGER;
+  }
+
+  #revision(core: MemoryCore, number: number): string {
+    return this.#prefix(core) + String(number);
+  }
+
+  #prefix(core: MemoryCore): string {
+    if (this.#revisions === "") this.#revisions = core.revisionPrefix();
+    return this.#revisions;
+  }
+
+  /** The info that the last call left in the cells. */
+  #info(core: MemoryCore, idBytes: number, now: number): SessionInfo {
+    const [byteLength, revision, createdAt, expiresAt, tags] = [cell(0), cell(1), cell(2), cell(3), cell(4)];
+    return {
+      revision: this.#revision(core, revision),
+      byteLength,
+      createdAt,
+      ...(Number.isNaN(expiresAt) ? undefined : { expiresAt }),
+      tags: Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? ""),
+    };
+  }
+}
+
+interface CheckedMemoryOptions extends CheckedStorageOptions {
+  readonly bytes: number;
+  readonly sessions: number;
+  readonly reject: boolean;
+}
+
+function checkMemoryOptions(options: MemoryOptions): CheckedMemoryOptions {
+  const checked = checkStorageOptions(options);
+  const { maxBytes, maxSessions, whenFull = "evict" } = options;
+  if (whenFull !== "evict" && whenFull !== "reject") throw invalid('whenFull must be "evict" or "reject"');
+  return {
+    ...checked,
+    bytes: checkLimit(maxBytes, "maxBytes"),
+    sessions: checkLimit(maxSessions, "maxSessions"),
+    reject: whenFull === "reject",
+  };
+}
+
+/** The core's answer, or the error that it means. */
+function answer(result: number): number {
+  if (result === FAILED) throw core().takeError();
+  return result;
+}

@@ -1,0 +1,78 @@
+import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
+import { CoreStorage } from "./storage.js";
+import type { SimplifiedOptions, StorageCapabilities } from "./types.js";
+import { core } from "./wasm.js";
+import type { StorageCore } from "./wasm/sessile.js";
+
+/**
+ * A whole storage made of two methods: you write `load` and `store`; streams, timeouts, revisions, checksums
+ * and the order of calls are its work.
+ *
+ * The key is the SHA-256 of the session's id in 64 lowercase hexadecimal digits: safe as a file name or a
+ * database key, and a leaked medium holds no usable id (C8). The bytes are a record with header and checksum:
+ * store them as they are. What your methods throw comes back as it is.
+ *
+ * A session is whole in memory while it is written or read, and a touch stores it again. For large or busy
+ * sessions implement `SessionStorage` itself. `store` is not called while another `store` of the same key is
+ * under way; it must not wait for a write of the same session in this storage, which waits in turn.
+ *
+ * @example
+ * ```js
+ * import { SimplifiedSessionStorage } from "sessile";
+ *
+ * class InAMap extends SimplifiedSessionStorage {
+ *   #map = new Map();
+ *   async load(key) {
+ *     return this.#map.get(key) ?? null;
+ *   }
+ *   async store(key, data) {
+ *     if (data === null) this.#map.delete(key);
+ *     else this.#map.set(key, data);
+ *   }
+ * }
+ *
+ * const storage = new InAMap({ idleTimeout: "30m" });
+ * await storage.set("an id", "hello");
+ * ```
+ */
+export abstract class SimplifiedSessionStorage extends CoreStorage {
+  readonly capabilities: StorageCapabilities;
+
+  readonly #options: CheckedStorageOptions;
+  #storage: StorageCore | undefined;
+
+  /** Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense. */
+  constructor(options: SimplifiedOptions = {}) {
+    super();
+    const { exclusive = false, durable = false } = options;
+    if (typeof exclusive !== "boolean" || typeof durable !== "boolean") {
+      throw invalid("exclusive and durable must be true or false");
+    }
+    this.#options = checkStorageOptions(options);
+    this.capabilities = Object.freeze({
+      streams: false,
+      conditional: exclusive,
+      tags: false,
+      durable,
+      shared: !exclusive,
+    });
+  }
+
+  /** What was stored last under this key, or `null`. */
+  abstract load(key: string): Promise<Uint8Array | null>;
+
+  /** Replaces what is under this key, or removes it (`null`). When it resolves, the next `load` must see it. */
+  abstract store(key: string, data: Uint8Array | null): Promise<void>;
+
+  protected override coreStorage(): StorageCore {
+    return (this.#storage ??= this.#open());
+  }
+
+  #open(): StorageCore {
+    const { idle, absolute, sessionBytes, clock } = this.#options;
+    const { conditional, durable } = this.capabilities;
+    const load = (key: string): Promise<Uint8Array | null> => this.load(key);
+    const store = (key: string, data: Uint8Array | null): Promise<void> => this.store(key, data);
+    return core().simplifiedStorage(load, store, idle, absolute, sessionBytes, conditional, durable, clock);
+  }
+}

@@ -1,0 +1,176 @@
+import { SessionError } from "./error.js";
+import { checkId } from "./id.js";
+import { checkSignal, checkTag, checkWriteOptions, invalid } from "./options.js";
+import type {
+  BuiltInStorage,
+  SessionData,
+  SessionInfo,
+  StorageCapabilities,
+  StorageStats,
+  WriteOptions,
+} from "./types.js";
+import { core } from "./wasm.js";
+import type { Call, CallAll, StorageCore } from "./wasm/sessile.js";
+import { decode } from "./window.js";
+
+type Provider = (channel: WritableStream<Uint8Array>) => void | PromiseLike<void>;
+type Consumer<R> = (channel: ReadableStream<Uint8Array>, info: SessionInfo) => R | PromiseLike<R>;
+
+/**
+ * What the built-in storages share: the Rust core behind promises and web streams. Every method rejects
+ * and never throws.
+ */
+export abstract class CoreStorage implements BuiltInStorage {
+  abstract readonly capabilities: StorageCapabilities;
+
+  /** Made at the first use, so that a constructor needs no wasm. */
+  protected abstract coreStorage(): StorageCore;
+
+  async write(id: string, provider: Provider, options?: WriteOptions): Promise<string> {
+    checkId(id);
+    checkCallback(provider, "a provider");
+    const checked = checkWriteOptions(options);
+    const signal = checkSignal(options);
+    const revision: string = await this.coreStorage().write(id, provider, ...checked, signal);
+    return revision;
+  }
+
+  async read<R>(id: string, consumer: Consumer<R>): Promise<R> {
+    checkId(id);
+    checkCallback(consumer, "a consumer");
+    const answer: R = await this.coreStorage().read(id, consumer);
+    return answer;
+  }
+
+  async invalidate(id: string): Promise<boolean> {
+    checkId(id);
+    const there: boolean = await this.#call("Invalidate", id);
+    return there;
+  }
+
+  async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
+    checkId(id);
+    const found: { data: Uint8Array; info: SessionInfo } | undefined = await this.#call("Get", id);
+    return found;
+  }
+
+  async set(id: string, data: SessionData, options?: WriteOptions): Promise<string> {
+    checkId(id);
+    const whole = typeof data === "string" ? new TextEncoder().encode(data) : wholeBytes(data);
+    if (whole === undefined) return this.write(id, copyFrom(data), options);
+    const checked = checkWriteOptions(options);
+    checkSignal(options)?.throwIfAborted();
+    const revision: string = await this.coreStorage().set(id, whole, ...checked);
+    return revision;
+  }
+
+  async getJson<T = unknown>(id: string): Promise<T | undefined> {
+    const found = await this.get(id);
+    return found === undefined ? undefined : (parseJson(() => decode(found.data)) as T);
+  }
+
+  async setJson(id: string, value: unknown, options?: WriteOptions): Promise<string> {
+    return this.set(id, toJson(value), options);
+  }
+
+  async info(id: string): Promise<SessionInfo | undefined> {
+    checkId(id);
+    const info: SessionInfo | undefined = await this.#call("Info", id);
+    return info;
+  }
+
+  async touch(id: string): Promise<boolean> {
+    checkId(id);
+    const there: boolean = await this.#call("Touch", id);
+    return there;
+  }
+
+  async sweep(): Promise<number> {
+    const removed: number = await this.#callAll("Sweep");
+    return removed;
+  }
+
+  async stats(): Promise<StorageStats> {
+    const stats: StorageStats = await this.#callAll("Stats");
+    return stats;
+  }
+
+  async *listTagged(tag: string): AsyncGenerator<SessionInfo, void, undefined> {
+    const infos: SessionInfo[] = await this.#callAll("ListTagged", checkTag(tag));
+    yield* infos;
+  }
+
+  async invalidateTagged(tag: string): Promise<number> {
+    const count: number = await this.#callAll("InvalidateTagged", checkTag(tag));
+    return count;
+  }
+
+  async close(): Promise<void> {
+    await this.#callAll("Close");
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #call<T>(call: keyof typeof Call, id: string): Promise<T> {
+    return this.coreStorage().call(core().Call[call], id) as Promise<T>;
+  }
+
+  #callAll<T>(call: keyof typeof CallAll, tag = ""): Promise<T> {
+    return this.coreStorage().callAll(core().CallAll[call], tag) as Promise<T>;
+  }
+}
+
+/** The value's JSON, or an error where it has none. What `toJSON` throws is passed on. */
+export function toJson(value: unknown): string {
+  const json = JSON.stringify(value) as string | undefined;
+  if (json === undefined) throw invalid("the value has no JSON; a session can be null, but not undefined");
+  return json;
+}
+
+/** What the text says as JSON, or an error that says that it says nothing. */
+export function parseJson(text: () => string): unknown {
+  try {
+    return JSON.parse(text());
+  } catch (cause) {
+    // The parser's own message quotes the content, so it does not become the cause.
+    throw new SessionError(
+      "ERR_SESSION_CORRUPT",
+      `the session's content is not JSON (${cause instanceof SyntaxError ? "syntax" : "not UTF-8"})`,
+    );
+  }
+}
+
+/** The bytes of data that is whole already; undefined for what must be streamed. */
+export function wholeBytes(data: Exclude<SessionData, string>): Uint8Array | undefined {
+  if (data instanceof Uint8Array) return data;
+  if (ArrayBuffer.isView(data)) {
+    const view: ArrayBufferView = data;
+    return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
+  }
+  const kind = Object.prototype.toString.call(data);
+  if (kind === "[object ArrayBuffer]" || kind === "[object SharedArrayBuffer]") {
+    return new Uint8Array(data as ArrayBuffer);
+  }
+  return undefined;
+}
+
+/** A provider that copies from a stream, a blob or an iterable; their failures come back as they are. */
+export function copyFrom(data: unknown): Provider {
+  if (data instanceof Blob) return (channel) => data.stream().pipeTo(channel);
+  if (data instanceof ReadableStream) {
+    return (channel) => (data as ReadableStream<Uint8Array>).pipeTo(channel);
+  }
+  if (typeof data === "object" && data !== null && Symbol.asyncIterator in data) {
+    return async (channel) => {
+      const writer = channel.getWriter();
+      for await (const chunk of data as AsyncIterable<Uint8Array>) await writer.write(chunk);
+    };
+  }
+  throw invalid("data must be bytes, a string, a Blob, a ReadableStream or an async iterable of bytes");
+}
+
+function checkCallback(callback: unknown, what: string): void {
+  if (typeof callback !== "function") throw invalid(`${what} must be a function`);
+}

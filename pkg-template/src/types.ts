@@ -1,0 +1,177 @@
+/**
+ * A length of time. A number is **milliseconds**, everywhere; a string carries its unit: `"500ms"`,
+ * `"90s"`, `"30m"`, `"12h"`, `"7d"`. It must be more than zero and at most 100 years
+ * (`"36500d"`); anything else is refused with `ERR_SESSION_INVALID_OPTION`, so that no typing
+ * error becomes "for ever".
+ */
+export type Duration = number | `${number}${"ms" | "s" | "m" | "h" | "d"}`;
+
+/** What a write may ask for beside its bytes. */
+export interface WriteOptions {
+  /**
+   * The session expires when it has not been written or touched for this long. `null`: never for
+   * this reason. Left out: an existing session keeps its own, a new one takes the storage's.
+   */
+  idleTimeout?: Duration | null | undefined;
+  /** The session expires this long after it was created, whatever happens. As {@link idleTimeout}. */
+  absoluteTimeout?: Duration | null | undefined;
+  /**
+   * Makes the write conditional (C5): a revision means "only if this one is current", `null` means
+   * "only if there is no session". Otherwise it rejects with `ERR_SESSION_CONFLICT` and nothing changes.
+   */
+  ifRevision?: string | null | undefined;
+  /** Names under which the session can be found and revoked, such as a user's id. Left out: as they were. */
+  tags?: readonly string[] | undefined;
+  /** Gives up the write: nothing is changed, and the write rejects with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/** What is known of one revision of a session. Never its id. */
+export interface SessionInfo {
+  /** Names this committed state; a later write makes another. Opaque: compare it, never parse it. */
+  readonly revision: string;
+  /** The length of the session's content, where the storage knows it before reading. */
+  readonly byteLength?: number;
+  /** When the session was first written, in milliseconds since the epoch. */
+  readonly createdAt: number;
+  /** When it expires unless it is written or touched before; absent where it never does. */
+  readonly expiresAt?: number;
+  /** The session's tags, in the order in which they were given. */
+  readonly tags: readonly string[];
+}
+
+/**
+ * What a session storage is: three methods, each told of in full by the contract, C1 to C13. The
+ * built-in storages have them, and a storage of your own needs no others: prove it with
+ * `testSessionStorage` of `sessile/testing`.
+ */
+export interface SessionStorage {
+  /**
+   * Creates or replaces a session with the bytes that `provider` writes into the channel. The new
+   * state becomes visible all at once when the provider has ended well (C1); if it throws, aborts the
+   * channel or the signal fires, the session is as it was, and the write rejects with that very reason.
+   * The provider need not close the channel.
+   *
+   * @returns the new revision
+   */
+  write(
+    id: string,
+    provider: (channel: WritableStream<Uint8Array>) => void | PromiseLike<void>,
+    options?: WriteOptions,
+  ): Promise<string>;
+
+  /**
+   * Gives `consumer` one revision of the session as a stream, first byte to last (C2), and resolves
+   * with what the consumer answers. The consumer may stop early: the storage closes the channel.
+   * A missing or expired session rejects with `ERR_SESSION_NOT_FOUND`, without calling it (C3).
+   */
+  read<R>(
+    id: string,
+    consumer: (channel: ReadableStream<Uint8Array>, info: SessionInfo) => R | PromiseLike<R>,
+  ): Promise<R>;
+
+  /**
+   * Ends a session for good: no write or touch that began before can bring it back (C4). Idempotent.
+   *
+   * @returns whether there was a session
+   */
+  invalidate(id: string): Promise<boolean>;
+}
+
+/** What `set` takes as a session's content. A string is stored as UTF-8. */
+export type SessionData =
+  | Uint8Array
+  | ArrayBuffer
+  | string
+  | Blob
+  | ReadableStream<Uint8Array>
+  | AsyncIterable<Uint8Array>;
+
+/** What a storage can do; the conformance kit checks what is declared here, and that the rest is refused. */
+export interface StorageCapabilities {
+  /** Content passes through in pieces, never whole in memory beside the storage's own copy. */
+  readonly streams: boolean;
+  /** `ifRevision` is honoured, in one step with the write, by all who share the storage. */
+  readonly conditional: boolean;
+  /** Sessions can be tagged, listed and invalidated by tag. */
+  readonly tags: boolean;
+  /** Sessions outlive the process. */
+  readonly durable: boolean;
+  /** Several processes, tabs or machines can use the same sessions. */
+  readonly shared: boolean;
+}
+
+/** What a storage has counted since it was made, and what it holds now. */
+export interface StorageStats {
+  /** Sessions held now. Expired ones count until they are swept. */
+  readonly sessions: number;
+  /** Bytes of content and ids held now. */
+  readonly bytes: number;
+  /** Sessions removed to make room (`whenFull: "evict"`). */
+  readonly evicted: number;
+  /** Sessions removed because they had expired. */
+  readonly expired: number;
+}
+
+/** What the built-in storages have beyond the contract: whole values, housekeeping, tags. */
+export interface BuiltInStorage extends SessionStorage, AsyncDisposable {
+  /** The whole content and its info, or `undefined` where there is no session. Makes no stream. */
+  get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined>;
+  /** Creates or replaces a session; resolves with the new revision. Whole values make no stream. */
+  set(id: string, data: SessionData, options?: WriteOptions): Promise<string>;
+  /** The content parsed as JSON, or `undefined` where there is no session. */
+  getJson<T = unknown>(id: string): Promise<T | undefined>;
+  /** As `set`, with the value's JSON. A value that has none (`undefined`, a function) is refused. */
+  setJson(id: string, value: unknown, options?: WriteOptions): Promise<string>;
+  /** What is known of a session without its content, or `undefined`. */
+  info(id: string): Promise<SessionInfo | undefined>;
+  /** Counts as activity (C7) without rewriting anything; resolves with whether there was a session. */
+  touch(id: string): Promise<boolean>;
+  /** Removes expired sessions; resolves with how many. Writes sweep a little too, so nobody must call it. */
+  sweep(): Promise<number>;
+  stats(): Promise<StorageStats>;
+  /** The sessions that carry a tag (C13). */
+  listTagged(tag: string): AsyncIterable<SessionInfo>;
+  /** Invalidates the sessions that carry a tag; resolves with how many. */
+  invalidateTagged(tag: string): Promise<number>;
+  readonly capabilities: StorageCapabilities;
+  /** Frees what the storage holds; afterwards every call rejects with `ERR_SESSION_CLOSED`. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Limits and timeouts that every built-in storage takes. */
+export interface StorageOptions {
+  /** For sessions whose write does not say: see {@link WriteOptions.idleTimeout}. Default: none. */
+  idleTimeout?: Duration | null | undefined;
+  /** For sessions whose write does not say: see {@link WriteOptions.absoluteTimeout}. Default: none. */
+  absoluteTimeout?: Duration | null | undefined;
+  /** The largest content of one session, in bytes; more is refused with `ERR_SESSION_TOO_LARGE`. Default: none. */
+  maxSessionBytes?: number | undefined;
+  /** Where time comes from: milliseconds since the epoch, as `Date.now` (the default). For tests. */
+  clock?: (() => number) | undefined;
+}
+
+/** The options of `SessionStorageMemory`. */
+export interface MemoryOptions extends StorageOptions {
+  /** The most bytes of content and ids held at once. Default: none. */
+  maxBytes?: number | undefined;
+  /** The most sessions held at once. Default: none. */
+  maxSessions?: number | undefined;
+  /**
+   * What a write meets in a full storage: `"evict"` (the default) makes room by removing the least
+   * recently used sessions; `"reject"` refuses it with `ERR_SESSION_QUOTA`, so that a flood of new
+   * sessions cannot push out those of real users.
+   */
+  whenFull?: "evict" | "reject" | undefined;
+}
+
+/** The options of `SimplifiedSessionStorage`. */
+export interface SimplifiedOptions extends StorageOptions {
+  /**
+   * Promises that nobody but this one storage object writes to the medium. Then conditional writes are
+   * offered (C5): two plain functions cannot make check and write one step for others. Default: false.
+   */
+  exclusive?: boolean | undefined;
+  /** Declares that the medium outlives the process. Default: false. */
+  durable?: boolean | undefined;
+}

@@ -1,0 +1,22 @@
+//! The JavaScript bindings: the only place that knows a JavaScript value.
+//!
+//! The npm package's TypeScript (`pkg-template/src`) speaks to these classes; nothing here is public to
+//! Rust. Two ways lead in:
+//!
+//! - **Whole values in memory** ([`memory`]): ids and contents are encoded straight into a window of wasm
+//!   memory ([`window`]), and a call passes numbers only. No string, stream, promise or object crosses.
+//! - **Everything else** ([`storage`]): any [`SessionStorage`](crate::SessionStorage) behind promises and web
+//!   streams ([`channels`]).
+
+#![allow(unreachable_pub)] // wasm-bindgen exports what is `pub`, wherever it stands
+
+mod allocator;
+mod call;
+mod channels;
+mod clock;
+mod error;
+mod medium;
+mod memory;
+mod options;
+mod storage;
+mod window;

@@ -1,0 +1,45 @@
+//! Session storage that stays put: written whole or not at all, never lost to a parallel request, gone for
+//! good once it is invalidated.
+//!
+//! A [`SessionStorage`] keeps the content of sessions, which are bytes, under their [`SessionId`]. It is
+//! written and read in streams ([`SessionStorageExt::write`], [`read`](SessionStorageExt::read)) or as a
+//! whole ([`get`](SessionStorage::get), [`set`](SessionStorage::set)). The contract of every storage, C1 to
+//! C13, stands at [`SessionStorage`]; the feature `testing` brings a kit that checks any storage against it.
+//!
+//! - [`SessionStorageMemory`] keeps sessions in the process's memory.
+//! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
+//!
+//! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
+//! WebAssembly, it is the npm package `sessile`.
+
+#![warn(clippy::future_not_send)]
+
+mod channel;
+mod clock;
+mod error;
+mod expiry;
+mod fence;
+mod id;
+mod maybe_send;
+mod memory;
+mod record;
+mod seed;
+mod session;
+mod simplified;
+mod storage;
+
+#[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+mod js;
+
+pub use crate::{
+    channel::{ReadSource, SessionReader, SessionWriter, StagedWrite},
+    clock::{Clock, ManualClock, SystemClock, Timestamp},
+    error::{Error, ErrorKind, Failure},
+    expiry::{MAX_TIMEOUT, Timeout},
+    id::SessionId,
+    maybe_send::{BoxFuture, MaybeSend, MaybeSync},
+    memory::{MemoryOptions, SessionStorageMemory, WhenFull},
+    session::{Capabilities, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
+    simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
+    storage::{SessionStorage, SessionStorageExt},
+};

@@ -1,0 +1,174 @@
+//! One session's id and content as they lie in memory.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::payload::Payload;
+
+/// Content on its way into a table.
+pub(crate) enum Content<'a> {
+    /// Copied, into the old content's place where it fits.
+    Copied(&'a [u8]),
+    /// What came in pieces, or was too large to copy.
+    Pieces(Arc<[Bytes]>),
+}
+
+impl<'a> Content<'a> {
+    /// A content of at most this size is copied; a larger buffer is kept as it came.
+    const COPY_LIMIT: usize = 64 * 1024;
+
+    /// A content in one buffer.
+    pub(crate) fn whole(content: &'a Bytes) -> Self {
+        if content.len() <= Self::COPY_LIMIT {
+            Self::Copied(content)
+        } else {
+            Self::Pieces([content.clone()].into())
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        match self {
+            Self::Copied(bytes) => bytes.len(),
+            Self::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
+        }
+    }
+}
+
+/// The id and, behind it in the same allocation, a content that was copied: whoever compares the id has
+/// the content's cache line already, and a session costs one allocation.
+///
+/// The allocation has a little room to spare, so that a content that changes its length a little is written
+/// in place.
+#[derive(Debug)]
+pub(crate) struct Body {
+    head: Arc<[u8]>,
+    id: u32,
+    content: u32,
+    pieces: Option<Arc<[Bytes]>>,
+}
+
+/// Allocations are of multiples of this.
+const GRAIN: usize = 32;
+
+impl Body {
+    /// An id is at most 1,024 bytes and a copied content 64 KiB, so their lengths fit.
+    pub(super) fn new(id: &str, content: Content<'_>) -> Self {
+        match content {
+            Content::Copied(bytes) => Self {
+                head: together(id.as_bytes(), bytes),
+                id: length(id.as_bytes()),
+                content: length(bytes),
+                pieces: None,
+            },
+            Content::Pieces(pieces) => Self {
+                head: id.as_bytes().into(),
+                id: length(id.as_bytes()),
+                content: 0,
+                pieces: Some(pieces),
+            },
+        }
+    }
+
+    pub(super) fn id(&self) -> &[u8] {
+        &self.head[..self.id as usize]
+    }
+
+    /// The content's length.
+    pub(crate) fn len(&self) -> usize {
+        match &self.pieces {
+            None => self.content as usize,
+            Some(pieces) => pieces.iter().map(Bytes::len).sum(),
+        }
+    }
+
+    /// Replaces the content; readers of the old one keep it (C2).
+    pub(super) fn replace(&mut self, content: Content<'_>) {
+        match content {
+            Content::Copied(bytes) => {
+                let (start, end) = (self.id as usize, self.id as usize + bytes.len());
+                let fits = end <= self.head.len() && self.head.len() - end <= self.head.len() / 4 + GRAIN;
+                match Arc::get_mut(&mut self.head) {
+                    Some(own) if fits => own[start..end].copy_from_slice(bytes),
+                    _ => self.head = together(&self.head[..start], bytes),
+                }
+                self.content = length(bytes);
+                self.pieces = None;
+            }
+            Content::Pieces(pieces) => {
+                self.head = self.id().into();
+                self.content = 0;
+                self.pieces = Some(pieces);
+            }
+        }
+    }
+
+    /// The content for a reader.
+    pub(super) fn payload(&self) -> Payload {
+        match &self.pieces {
+            None => Payload::part(Arc::clone(&self.head), self.id as usize, self.len()),
+            Some(pieces) => Payload::Pieces(Arc::clone(pieces)),
+        }
+    }
+
+    /// The content, where it lies in one piece.
+    #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+    pub(crate) fn contiguous(&self) -> Option<&[u8]> {
+        match self.pieces.as_deref() {
+            None => Some(&self.head[self.id as usize..self.id as usize + self.content as usize]),
+            Some([only]) => Some(only),
+            Some(_) => None,
+        }
+    }
+}
+
+fn length(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+fn together(id: &[u8], content: &[u8]) -> Arc<[u8]> {
+    let (start, end) = (id.len(), id.len() + content.len());
+    let mut head: Arc<[u8]> = std::iter::repeat_n(0, end.next_multiple_of(GRAIN)).collect();
+    // Nobody else can hold what has just been made.
+    if let Some(head) = Arc::get_mut(&mut head) {
+        head[..start].copy_from_slice(id);
+        head[start..end].copy_from_slice(content);
+    }
+    head
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_of_about_the_same_length_is_written_in_place() {
+        let mut body = Body::new("an id", Content::Copied(&[1; 1_000]));
+        let place = body.head.as_ptr();
+        body.replace(Content::Copied(&[2; 1_010]));
+        assert_eq!((body.head.as_ptr(), body.len()), (place, 1_010));
+        assert_eq!(body.payload().to_bytes(), vec![2; 1_010]);
+        assert_eq!(body.id(), b"an id");
+    }
+
+    #[test]
+    fn a_content_that_shrinks_gives_its_room_back() {
+        let mut body = Body::new("an id", Content::Copied(&[1; 10_000]));
+        body.replace(Content::Copied(&[2; 10]));
+        assert!(body.head.len() < 100);
+        assert_eq!(body.payload().to_bytes(), vec![2; 10]);
+    }
+
+    #[test]
+    fn c2_a_reader_keeps_what_it_has_while_the_content_is_replaced() {
+        let mut body = Body::new("an id", Content::Copied(b"old"));
+        let old = body.payload();
+        body.replace(Content::Copied(b"new"));
+        assert_eq!(old.to_bytes(), "old");
+        body.replace(Content::Pieces([Bytes::from("in "), Bytes::from("pieces")].into()));
+        assert_eq!(body.payload().to_bytes(), "in pieces");
+        assert_eq!((body.id(), body.len()), (&b"an id"[..], 9));
+        body.replace(Content::Copied(b""));
+        assert_eq!(body.payload().to_bytes(), "");
+    }
+}

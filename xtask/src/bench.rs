@@ -1,0 +1,46 @@
+//! `cargo xtask bench`: measures the package beside its peers, under the Node of `tests/`.
+
+use std::{fs, path::Path, process::ExitCode};
+
+use anyhow::{Result, bail};
+
+use crate::{
+    build, installed, npm,
+    process::{command, show},
+    report::step,
+};
+
+pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let folder = root.join("benches");
+    let known = names(&folder)?;
+    let Some((name, rest)) = arguments.split_first() else {
+        bail!("name a bench: {}", known.join(", "));
+    };
+    if !known.contains(name) {
+        bail!("there is no bench `{name}`; there are: {}", known.join(", "));
+    }
+    let package = build::build(root)?;
+    let tests = root.join("tests");
+    npm::install(&tests)?;
+    npm::install(&folder)?;
+    installed::place(&package, &folder)?;
+    let node = npm::runtime(&tests, "node24")?;
+    step(&format!("measuring with Node {}", version(&node)?));
+    show(command(node).arg("--expose-gc").arg(format!("{name}.mjs")).args(rest).current_dir(&folder))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn version(node: &Path) -> Result<String> {
+    Ok(crate::process::read(command(node).arg("--version"))?.trim().to_owned())
+}
+
+/// What can be measured: each program in `benches/`.
+fn names(folder: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        names.extend(name.strip_suffix(".mjs").map(str::to_owned));
+    }
+    names.sort();
+    Ok(names)
+}

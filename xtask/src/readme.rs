@@ -1,0 +1,74 @@
+//! The examples of the README, as files that a compiler can check.
+
+/// One fenced block.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Example {
+    /// Where it stands: the line of its first line of code.
+    pub line: usize,
+    pub extension: &'static str,
+    pub code: String,
+}
+
+impl Example {
+    pub fn file_name(&self) -> String {
+        format!("line-{}.{}", self.line, self.extension)
+    }
+}
+
+/// The blocks in TypeScript and JavaScript, and the module scripts of those in HTML.
+pub fn examples(readme: &str) -> Vec<Example> {
+    let mut found = Vec::new();
+    let mut lines = readme.lines().enumerate();
+    while let Some((index, line)) = lines.next() {
+        let Some(info) = line.trim_start().strip_prefix("```") else { continue };
+        let fence = line.len() - line.trim_start().len();
+        let block: Vec<&str> = lines
+            .by_ref()
+            .map(|(_, line)| line)
+            .take_while(|line| line.trim() != "```")
+            .map(|line| line.get(fence..).unwrap_or_default())
+            .collect();
+        let language = info.split_whitespace().next().unwrap_or_default();
+        let first = index + 2;
+        match language {
+            "ts" | "typescript" => {
+                found.push(Example { line: first, extension: "ts", code: block.join("\n") })
+            }
+            "js" | "javascript" | "mjs" => {
+                found.push(Example { line: first, extension: "js", code: block.join("\n") })
+            }
+            "html" => found.extend(module_scripts(&block).map(|(offset, code)| Example {
+                line: first + offset,
+                extension: "js",
+                code,
+            })),
+            _ => {}
+        }
+    }
+    found
+}
+
+fn module_scripts<'a>(block: &'a [&'a str]) -> impl Iterator<Item = (usize, String)> + 'a {
+    let starts = block.iter().enumerate().filter(|(_, line)| line.contains("<script type=\"module\">"));
+    starts.map(|(index, _)| {
+        let code = block[index + 1..].iter().take_while(|line| !line.contains("</script>"));
+        (index + 1, code.copied().collect::<Vec<_>>().join("\n"))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_are_found_with_their_lines() {
+        let readme = "# A\n\n```ts\nlet a: 1;\nlet b;\n```\n```sh\nls\n```\n1. list\n   ```js\n   c();\n   ```\n\
+            ```html\n<p></p>\n<script type=\"module\">\nd();\n</script>\n```\n";
+        let expected = [(4, "ts", "let a: 1;\nlet b;"), (12, "js", "c();"), (17, "js", "d();")];
+        let found = examples(readme);
+        assert_eq!(found.len(), expected.len());
+        for (example, (line, extension, code)) in found.iter().zip(expected) {
+            assert_eq!(example, &Example { line, extension, code: code.into() });
+        }
+    }
+}

@@ -1,0 +1,195 @@
+//! The stages that test the npm package, as it is packed and installed.
+
+use std::{fs, process::Command};
+
+use anyhow::{Context as _, Result, bail};
+use serde_json::json;
+
+use crate::{
+    build::{GZIPPED_LIMIT, kilobytes},
+    npm,
+    process::{command, tee},
+    readme,
+    report::{Counts, count_marked, count_summary, step},
+    test::{Setup, Stage},
+};
+
+pub fn stages() -> Vec<Stage> {
+    vec![
+        Stage { name: "prettier", run: prettier },
+        Stage { name: "size", run: size },
+        Stage { name: "publint", run: publint },
+        Stage { name: "attw", run: attw },
+        Stage { name: "readme", run: readme_examples },
+        Stage { name: "kit", run: kit },
+        Stage { name: "node-20", run: |setup| in_process(setup, "node20", &[]) },
+        Stage { name: "node-22", run: |setup| in_process(setup, "node22", &[]) },
+        Stage { name: "node-24", run: |setup| in_process(setup, "node24", &[]) },
+        Stage {
+            name: "deno",
+            run: |setup| in_process(setup, "deno", &["run", "--allow-all", "--no-prompt"]),
+        },
+        Stage { name: "bun", run: |setup| in_process(setup, "bun", &["run"]) },
+        Stage { name: "workerd", run: in_workerd },
+        Stage { name: "chromium", run: in_chromium },
+        Stage { name: "require", run: require },
+        Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
+        Stage { name: "vite", run: |setup| bundler(setup, "vite") },
+        Stage { name: "webpack", run: |setup| bundler(setup, "webpack") },
+    ]
+}
+
+/// The forms in which `init` takes the wasm, each tried in a program of its own.
+const SOURCES: [&str; 5] = ["module", "bytes", "response", "untyped-response", "url"];
+
+fn prettier(setup: &Setup) -> Result<Counts> {
+    let mut prettier = npm::program(setup.runtime("node24")?, setup.tests()?, "prettier/bin/prettier.cjs")?;
+    prettier.args([
+        "--check",
+        "--no-error-on-unmatched-pattern",
+        "pkg-template/src/**/*.ts",
+        "{tests,demo,benches}/**/*.{mjs,cjs,ts}",
+    ]);
+    Ok(Counts::one(tee(prettier.current_dir(&setup.root))?.ok))
+}
+
+fn size(setup: &Setup) -> Result<Counts> {
+    let package = setup.package()?;
+    println!("{} raw", kilobytes(package.wasm_bytes));
+    println!("{} gzipped, of at most {}", kilobytes(package.wasm_gzipped), kilobytes(GZIPPED_LIMIT));
+    Ok(Counts::one(package.wasm_gzipped <= GZIPPED_LIMIT))
+}
+
+fn publint(setup: &Setup) -> Result<Counts> {
+    let mut publint = npm::program(setup.runtime("node24")?, setup.tests()?, "publint/src/cli.js")?;
+    publint.arg("run").arg(setup.tarball()?).arg("--strict");
+    Ok(Counts::one(tee(&mut publint)?.ok))
+}
+
+fn attw(setup: &Setup) -> Result<Counts> {
+    let mut attw =
+        npm::program(setup.runtime("node24")?, setup.tests()?, "@arethetypeswrong/cli/dist/index.js")?;
+    // A file that is no code has no types to be wrong.
+    attw.arg(setup.tarball()?).args([
+        "--profile",
+        "esm-only",
+        "--no-emoji",
+        "--exclude-entrypoints",
+        "sessile.wasm",
+    ]);
+    Ok(Counts::one(tee(&mut attw)?.ok))
+}
+
+/// Compiles every example of the README against the installed package; one count for each.
+fn readme_examples(setup: &Setup) -> Result<Counts> {
+    let text = fs::read_to_string(setup.root.join("README.md")).context("cannot read README.md")?;
+    let examples = readme::examples(&text);
+    if examples.is_empty() {
+        bail!("README.md has no example");
+    }
+    let folder = setup.app()?.join("examples");
+    fs::create_dir_all(&folder)?;
+    for example in &examples {
+        fs::write(folder.join(example.file_name()), &example.code)?;
+    }
+    let options = json!({
+        "compilerOptions": {
+            "target": "es2024",
+            "lib": ["es2024", "esnext.disposable", "dom", "dom.iterable", "dom.asynciterable"],
+            "module": "nodenext",
+            "moduleDetection": "force",
+            "strict": true,
+            "noEmit": true,
+            "allowJs": true,
+            "checkJs": true,
+            "types": ["node"],
+            "typeRoots": [setup.tests()?.join("node_modules/@types")],
+        },
+        "include": ["*"],
+    });
+    fs::write(folder.join("tsconfig.json"), options.to_string())?;
+    npm::install(&setup.root.join("pkg-template"))?;
+    let mut tsc =
+        npm::program(setup.runtime("node24")?, &setup.root.join("pkg-template"), "typescript/bin/tsc")?;
+    let ended = tee(tsc.args(["--pretty", "false", "--project", "."]).current_dir(&folder))?;
+    let mut counts = Counts::default();
+    for example in &examples {
+        let broken = ended.output.lines().any(|line| line.starts_with(&format!("{}(", example.file_name())));
+        println!("README.md:{} {}", example.line, if broken { "does not compile" } else { "compiles" });
+        counts += Counts::one(!broken);
+    }
+    Ok(counts.judged(ended.ok))
+}
+
+/// Runs a program that prints its counts last.
+fn counted(command: &mut Command) -> Result<Counts> {
+    let ended = tee(command)?;
+    Ok(count_marked(&ended.output).judged(ended.ok))
+}
+
+fn in_process(setup: &Setup, runtime: &str, arguments: &[&str]) -> Result<Counts> {
+    let program = setup.runtime(runtime)?;
+    let app = setup.app()?;
+    let run = |suite: &[&str]| {
+        step(&suite.join(" "));
+        counted(command(&program).args(arguments).arg("run-process.mjs").args(suite).current_dir(app))
+    };
+    let mut counts = run(&["main"])?;
+    for source in SOURCES.iter().chain(&["file-url"]) {
+        counts += run(&["slim", source])?;
+    }
+    Ok(counts)
+}
+
+/// A runner that lies with its own packages in `tests/`, and works on the installed package.
+fn runner(setup: &Setup, file: &str) -> Result<Command> {
+    let mut runner = command(setup.runtime("node24")?);
+    runner
+        .arg(setup.root.join("tests/package").join(file))
+        .arg(setup.app()?)
+        .env("NODE20", setup.runtime("node20")?);
+    Ok(runner)
+}
+
+fn in_workerd(setup: &Setup) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for suite in ["main", "slim"] {
+        step(suite);
+        counts += counted(runner(setup, "run-workerd.mjs")?.arg(suite))?;
+    }
+    Ok(counts)
+}
+
+fn in_chromium(setup: &Setup) -> Result<Counts> {
+    let browser = &setup.chromium()?.browser;
+    let run = |suite: &[&str]| {
+        step(&suite.join(" "));
+        counted(runner(setup, "run-chromium.mjs")?.args(suite).env("CHROMIUM", browser))
+    };
+    let mut counts = run(&["main"])?;
+    for source in SOURCES {
+        counts += run(&["slim", source])?;
+    }
+    Ok(counts)
+}
+
+/// The conformance kit's own tests: it accepts a good storage and finds what is wrong with each broken one.
+fn kit(setup: &Setup) -> Result<Counts> {
+    let mut kit = command(setup.runtime("node24")?);
+    let ended = tee(kit.arg(setup.root.join("tests/kit/run.mjs")).current_dir(setup.app()?))?;
+    Ok(count_summary(&ended.output).judged(ended.ok))
+}
+
+fn require(setup: &Setup) -> Result<Counts> {
+    let mut counts = Counts::default();
+    for node in ["node22", "node24"] {
+        step(node);
+        counts += counted(command(setup.runtime(node)?).arg("require.cjs").current_dir(setup.app()?))?;
+    }
+    Ok(counts)
+}
+
+fn bundler(setup: &Setup, name: &str) -> Result<Counts> {
+    let browser = &setup.chromium()?.browser;
+    counted(runner(setup, "bundlers.mjs")?.arg(name).env("CHROMIUM", browser))
+}

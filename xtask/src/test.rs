@@ -1,0 +1,180 @@
+//! `cargo xtask test`: everything that must pass, stage by stage.
+
+use std::{
+    cell::OnceCell,
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Instant,
+};
+
+use anyhow::{Result, anyhow, bail};
+
+use crate::{
+    build::{self, Package},
+    chromium::Chromium,
+    installed::{self, App},
+    npm, option_value,
+    report::{Counts, Report},
+    rust_stages, tarball_stages,
+    toolchain::Toolchain,
+};
+
+/// A part of the run, which `--only` can name.
+pub struct Stage {
+    pub name: &'static str,
+    pub run: fn(&Setup) -> Result<Counts>,
+}
+
+/// What stages need, made when the first of them asks. What could not be made is not tried again; every stage
+/// that needs it fails with the same words.
+pub struct Setup {
+    pub root: PathBuf,
+    toolchain: OnceCell<Result<Toolchain, String>>,
+    chromium: OnceCell<Result<Chromium, String>>,
+    tests: OnceCell<Result<PathBuf, String>>,
+    package: OnceCell<Result<Package, String>>,
+    tarball: OnceCell<Result<PathBuf, String>>,
+    app: OnceCell<Result<App, String>>,
+}
+
+impl Setup {
+    fn new(root: &Path) -> Self {
+        Self {
+            root: root.to_owned(),
+            toolchain: OnceCell::new(),
+            chromium: OnceCell::new(),
+            tests: OnceCell::new(),
+            package: OnceCell::new(),
+            tarball: OnceCell::new(),
+            app: OnceCell::new(),
+        }
+    }
+
+    pub fn toolchain(&self) -> Result<&Toolchain> {
+        once(&self.toolchain, || Toolchain::find(&self.root))
+    }
+
+    pub fn chromium(&self) -> Result<&Chromium> {
+        once(&self.chromium, Chromium::find)
+    }
+
+    /// The folder `tests/` with its npm packages.
+    pub fn tests(&self) -> Result<&Path> {
+        let make = || {
+            let tests = self.root.join("tests");
+            npm::install(&tests)?;
+            Ok(tests)
+        };
+        Ok(once(&self.tests, make)?)
+    }
+
+    pub fn runtime(&self, name: &str) -> Result<PathBuf> {
+        npm::runtime(self.tests()?, name)
+    }
+
+    pub fn package(&self) -> Result<&Package> {
+        once(&self.package, || build::build(&self.root))
+    }
+
+    pub fn tarball(&self) -> Result<&Path> {
+        Ok(once(&self.tarball, || installed::pack(&self.root, self.package()?))?)
+    }
+
+    /// The folder where the tarball is installed.
+    pub fn app(&self) -> Result<&Path> {
+        Ok(once(&self.app, || App::install(&self.root, self.tarball()?))?.folder())
+    }
+}
+
+fn once<T>(cell: &OnceCell<Result<T, String>>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+    let mut first = false;
+    let made = cell.get_or_init(|| {
+        first = true;
+        make().map_err(|error| format!("{error:#}"))
+    });
+    made.as_ref().map_err(|error| match error.lines().next() {
+        Some(line) if !first => anyhow!("as above: {line}"),
+        _ => anyhow!("{error}"),
+    })
+}
+
+pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
+    let all: Vec<Stage> = rust_stages::stages().into_iter().chain(tarball_stages::stages()).collect();
+    let mut wanted = BTreeSet::new();
+    let mut rest = arguments.iter().cloned();
+    while let Some(argument) = rest.next() {
+        match argument.as_str() {
+            "--only" => {
+                let name = option_value("--only", &mut rest)?;
+                let matching = matching(&all, &name);
+                if matching.is_empty() {
+                    bail!("there is no stage `{name}`; there are: {}", names(&all));
+                }
+                wanted.extend(matching);
+            }
+            "--list" => {
+                println!("{}", names(&all));
+                return Ok(ExitCode::SUCCESS);
+            }
+            other => bail!("`{other}` is not an option; there are: --only NAME, --list"),
+        }
+    }
+    let stages: Vec<Stage> =
+        all.into_iter().filter(|stage| wanted.is_empty() || wanted.contains(stage.name)).collect();
+
+    let setup = Setup::new(root);
+    let mut report = Report::new();
+    for (index, stage) in stages.iter().enumerate() {
+        report.begin(stage.name, index + 1, stages.len());
+        let began = Instant::now();
+        let counts = (stage.run)(&setup).unwrap_or_else(|error| {
+            println!("{error:#}");
+            Counts::one(false)
+        });
+        report.end(stage.name, counts, began.elapsed());
+    }
+    drop(setup);
+    Ok(if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The stage of that very name, or else those whose names begin with it.
+fn matching(stages: &[Stage], name: &str) -> Vec<&'static str> {
+    let names = || stages.iter().map(|stage| stage.name);
+    match names().find(|known| *known == name) {
+        Some(exact) => vec![exact],
+        None => names().filter(|known| known.starts_with(name)).collect(),
+    }
+}
+
+fn names(stages: &[Stage]) -> String {
+    stages.iter().map(|stage| stage.name).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_takes_a_name_or_its_beginning() {
+        let stages = rust_stages::stages();
+        assert_eq!(matching(&stages, "clippy"), ["clippy"]);
+        assert_eq!(matching(&stages, "wasm-"), ["wasm-node", "wasm-window", "wasm-worker"]);
+        assert!(matching(&stages, "nothing").is_empty());
+    }
+
+    #[test]
+    fn a_failed_set_up_is_not_repeated() {
+        let cell = OnceCell::new();
+        let mut tries = 0;
+        let mut told = || {
+            let made: Result<&u8> = once(&cell, || {
+                tries += 1;
+                bail!("no way\nand why")
+            });
+            made.unwrap_err().to_string()
+        };
+        assert_eq!([told(), told()], ["no way\nand why", "as above: no way"]);
+        assert_eq!(tries, 1);
+    }
+}
