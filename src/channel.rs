@@ -118,11 +118,7 @@ impl SessionWriter {
 }
 
 impl AsyncWrite for SessionWriter {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        task: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check_open()?;
         let result = ready!(self.stage.as_mut().poll_write(task, bytes));
         Poll::Ready(self.remember(result))

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use crate::{
     error::{Error, ErrorKind},
-    id::SessionId, seed::SeededState};
+    id::SessionId,
+    seed::SeededState,
+};
 
 /// The writes in flight of one storage, by id. An entry lives as long as a write of its id does, so that
 /// invalidating a session costs no memory.

@@ -12,7 +12,9 @@
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
 //! WebAssembly, it is the npm package `sessile`.
 
-#![warn(clippy::future_not_send)]
+#![cfg_attr(not(target_arch = "wasm32"), warn(clippy::future_not_send))]
+// In a browser there is one thread, and the same types share by `Arc` all the same.
+#![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
 mod channel;
 mod clock;

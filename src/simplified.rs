@@ -25,7 +25,7 @@ use crate::{
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     record::{HEADER, Header},
     seed::SeededState,
-    session::{Capabilities, IfRevision, Revision, SessionInfo, WriteOptions},
+    session::{Capabilities, IfRevision, Revision, SessionInfo, StorageStats, WriteOptions},
     storage::SessionStorage,
 };
 
@@ -92,7 +92,8 @@ impl SimplifiedOptions {
     }
 
     /// Promises that nobody but this one storage object writes to the medium. Then conditional writes are
-    /// offered (C5): two plain functions cannot make check and write one step for others.
+    /// offered (C5): two plain functions cannot make check and write one step for others. Without the promise
+    /// C4 holds as well only for what goes through this object.
     #[must_use]
     pub fn exclusive(mut self) -> Self {
         self.exclusive = true;
@@ -193,6 +194,8 @@ impl<L> fmt::Debug for SimplifiedSessionStorage<L> {
     }
 }
 
+const NO_TAGS: &str = "this storage keeps no tags: see its capabilities";
+
 struct Shared<L> {
     medium: L,
     options: SimplifiedOptions,
@@ -213,9 +216,13 @@ impl<L: LoadStore> Shared<L> {
         if self.closed.load(Ordering::SeqCst) { Err(Error::closed()) } else { Ok(()) }
     }
 
+    fn refuse<T>(&self, what: &'static str) -> Result<T, Error> {
+        self.check_open()?;
+        Err(Error::unsupported(what))
+    }
+
     fn with_keys<T>(&self, call: impl FnOnce(&mut Keys) -> T) -> Result<T, Error> {
-        let mut keys: MutexGuard<'_, Option<Keys>> =
-            self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut keys: MutexGuard<'_, Option<Keys>> = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(keys) = &mut *keys {
             return Ok(call(keys));
         }
@@ -293,7 +300,8 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             conditional: exclusive,
             tags: false,
             durable,
-            shared: !exclusive,
+            // Two plain functions cannot tell a write here of an invalidate elsewhere (C4).
+            shared: false,
         }
     }
 
@@ -304,10 +312,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
         })
     }
 
-    fn get<'a>(
-        &'a self,
-        id: &'a SessionId,
-    ) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
+    fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
         Box::pin(async move {
             let found = self.shared.find(id).await?;
             Ok(found.map(|(header, record)| {
@@ -332,7 +337,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
                 ));
             }
             if options.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
-                return Err(Error::unsupported("this storage keeps no tags: see its capabilities"));
+                return Err(Error::unsupported(NO_TAGS));
             }
             options.idle.resolve(Millis::NEVER)?;
             options.absolute.resolve(Millis::NEVER)?;
@@ -387,6 +392,22 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
         })
     }
 
+    fn stats(&self) -> BoxFuture<'_, Result<StorageStats, Error>> {
+        Box::pin(async move { self.shared.refuse("this storage cannot count what it holds") })
+    }
+
+    fn list_tagged<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {
+        Box::pin(async move { self.shared.refuse(NO_TAGS) })
+    }
+
+    fn invalidate_tagged<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
+        Box::pin(async move { self.shared.refuse(NO_TAGS) })
+    }
+
+    fn sweep(&self) -> BoxFuture<'_, Result<u64, Error>> {
+        Box::pin(async move { self.shared.check_open().map(|()| 0) })
+    }
+
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move {
             self.shared.closed.store(true, Ordering::SeqCst);
@@ -429,9 +450,8 @@ impl<L: LoadStore> RecordWriter<L> {
                 "the session has moved on to another revision; read it again",
             ));
         }
-        let kept = old.map_or((shared.idle, shared.absolute), |old| {
-            (old.lifetime.idle, old.lifetime.absolute)
-        });
+        let kept =
+            old.map_or((shared.idle, shared.absolute), |old| (old.lifetime.idle, old.lifetime.absolute));
         let idle = self.options.idle.resolve(kept.0)?;
         let absolute = self.options.absolute.resolve(kept.1)?;
         let mut lifetime = Lifetime::begin(now, idle, absolute);
@@ -451,11 +471,7 @@ impl<L: LoadStore> RecordWriter<L> {
 }
 
 impl<L: LoadStore> AsyncWrite for RecordWriter<L> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let length = self.record.len() - HEADER + bytes.len();
         if length as u64 > self.shared.options.session_bytes {
             let error = Error::new(

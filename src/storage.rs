@@ -78,10 +78,7 @@ pub trait SessionStorage: fmt::Debug + MaybeSend + MaybeSync {
     }
 
     /// The whole content at once; `None` where there is no session.
-    fn get<'a>(
-        &'a self,
-        id: &'a SessionId,
-    ) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
+    fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
         Box::pin(async move {
             let Some(mut reader) = self.open(id).await? else { return Ok(None) };
             let mut content = Vec::new();
@@ -204,10 +201,7 @@ macro_rules! storage_by_pointer {
             fn capabilities(&self) -> Capabilities {
                 (**self).capabilities()
             }
-            fn open<'a>(
-                &'a self,
-                id: &'a SessionId,
-            ) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {
+            fn open<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {
                 (**self).open(id)
             }
             fn begin<'a>(
@@ -223,10 +217,7 @@ macro_rules! storage_by_pointer {
             fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
                 (**self).invalidate(id)
             }
-            fn info<'a>(
-                &'a self,
-                id: &'a SessionId,
-            ) -> BoxFuture<'a, Result<Option<SessionInfo>, Error>> {
+            fn info<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionInfo>, Error>> {
                 (**self).info(id)
             }
             fn get<'a>(
@@ -243,10 +234,7 @@ macro_rules! storage_by_pointer {
             ) -> BoxFuture<'a, Result<Revision, Error>> {
                 (**self).set(id, content, options)
             }
-            fn list_tagged<'a>(
-                &'a self,
-                tag: &'a str,
-            ) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {
+            fn list_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {
                 (**self).list_tagged(tag)
             }
             fn invalidate_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<u64, Error>> {

@@ -8,11 +8,14 @@ import {
   timeoutNumber,
   type CheckedStorageOptions,
 } from "./options.js";
-import { copyFrom, CoreStorage, parseJson, toJson, wholeBytes } from "./storage.js";
+import { copyFrom, CoreStorage, notJson, toJson, wholeBytes } from "./storage.js";
 import type { MemoryOptions, SessionData, SessionInfo, StorageCapabilities, WriteOptions } from "./types.js";
 import { core } from "./wasm.js";
 import type { MemoryCore, StorageCore } from "./wasm/sessile.js";
 import { cell, copyAt, decode, decodeAt, placeBytes, placeId, placeLarge, placeText } from "./window.js";
+
+/** "000" to "999": how a revision's number ends. */
+const LAST_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, "0"));
 
 /** What the core answers where an error waits. */
 const FAILED = -1;
@@ -51,6 +54,8 @@ export class SessionStorageMemory extends CoreStorage {
   #core: MemoryCore | undefined;
   #storage: StorageCore | undefined;
   #revisions = "";
+  #thousands = NaN;
+  #leading = "";
 
   /** Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense. */
   constructor(options: MemoryOptions = {}) {
@@ -81,10 +86,15 @@ export class SessionStorageMemory extends CoreStorage {
     const idBytes = placeId(id);
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
-    return parseJson(() => {
-      if (address === IN_PIECES) return decode(core.readPieces(idBytes, now) ?? new Uint8Array(0));
-      return decodeAt(address, cell(0));
-    }) as T;
+    try {
+      const text =
+        address === IN_PIECES
+          ? decode(core.readPieces(idBytes, now) ?? new Uint8Array(0))
+          : decodeAt(address, cell(0));
+      return JSON.parse(text) as T;
+    } catch (cause) {
+      throw notJson(cause);
+    }
   }
 
   override async setJson(id: string, value: unknown, options?: WriteOptions): Promise<string> {
@@ -163,8 +173,15 @@ export class SessionStorageMemory extends CoreStorage {
     return Number.isSafeInteger(number) && number > 0 ? number : Number.MAX_SAFE_INTEGER;
   }
 
+  /** A new string from two old ones costs a tenth of what it takes to write a new number in digits. */
   #revision(core: MemoryCore, number: number): string {
-    return this.#prefix(core) + String(number);
+    let last = number - this.#thousands;
+    if (!(last >= 0 && last < 1000)) {
+      last = number % 1000;
+      this.#thousands = number - last;
+      this.#leading = this.#prefix(core) + String(this.#thousands / 1000);
+    }
+    return this.#leading + (LAST_DIGITS[last] ?? "");
   }
 
   #prefix(core: MemoryCore): string {

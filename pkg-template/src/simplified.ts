@@ -12,6 +12,9 @@ import type { StorageCore } from "./wasm/sessile.js";
  * database key, and a leaked medium holds no usable id (C8). The bytes are a record with header and checksum:
  * store them as they are. What your methods throw comes back as it is.
  *
+ * Two plain functions cannot make check and write one step for others, so the storage is not `shared`: what C4
+ * and C5 promise holds for all that goes through this object, and conditional writes need `exclusive`.
+ *
  * A session is whole in memory while it is written or read, and a touch stores it again. For large or busy
  * sessions implement `SessionStorage` itself. `store` is not called while another `store` of the same key is
  * under way; it must not wait for a write of the same session in this storage, which waits in turn.
@@ -54,7 +57,7 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
       conditional: exclusive,
       tags: false,
       durable,
-      shared: !exclusive,
+      shared: false,
     });
   }
 

@@ -66,7 +66,12 @@ export abstract class CoreStorage implements BuiltInStorage {
 
   async getJson<T = unknown>(id: string): Promise<T | undefined> {
     const found = await this.get(id);
-    return found === undefined ? undefined : (parseJson(() => decode(found.data)) as T);
+    if (found === undefined) return undefined;
+    try {
+      return JSON.parse(decode(found.data)) as T;
+    } catch (cause) {
+      throw notJson(cause);
+    }
   }
 
   async setJson(id: string, value: unknown, options?: WriteOptions): Promise<string> {
@@ -129,17 +134,10 @@ export function toJson(value: unknown): string {
   return json;
 }
 
-/** What the text says as JSON, or an error that says that it says nothing. */
-export function parseJson(text: () => string): unknown {
-  try {
-    return JSON.parse(text());
-  } catch (cause) {
-    // The parser's own message quotes the content, so it does not become the cause.
-    throw new SessionError(
-      "ERR_SESSION_CORRUPT",
-      `the session's content is not JSON (${cause instanceof SyntaxError ? "syntax" : "not UTF-8"})`,
-    );
-  }
+/** The error for a content that was to be JSON. The parser's own quotes the content: it is not the cause. */
+export function notJson(cause: unknown): SessionError {
+  const why = cause instanceof SyntaxError ? "syntax" : "not UTF-8";
+  return new SessionError("ERR_SESSION_CORRUPT", `the session's content is not JSON (${why})`);
 }
 
 /** The bytes of data that is whole already; undefined for what must be streamed. */

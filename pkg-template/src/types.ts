@@ -80,12 +80,7 @@ export interface SessionStorage {
 
 /** What `set` takes as a session's content. A string is stored as UTF-8. */
 export type SessionData =
-  | Uint8Array
-  | ArrayBuffer
-  | string
-  | Blob
-  | ReadableStream<Uint8Array>
-  | AsyncIterable<Uint8Array>;
+  Uint8Array | ArrayBuffer | string | Blob | ReadableStream<Uint8Array> | AsyncIterable<Uint8Array>;
 
 /** What a storage can do; the conformance kit checks what is declared here, and that the rest is refused. */
 export interface StorageCapabilities {

@@ -34,15 +34,19 @@ pub(super) struct ReadChannel {
     state: Rc<ReadState>,
 }
 
-#[derive(Default)]
 struct ReadState {
+    buffer: RefCell<Vec<u8>>,
     reader: RefCell<Option<SessionReader>>,
     controller: RefCell<Option<ReadableStreamDefaultController>>,
 }
 
 impl ReadChannel {
     pub(super) fn open(reader: SessionReader) -> Result<Self, JsValue> {
-        let state = Rc::new(ReadState { reader: RefCell::new(Some(reader)), ..ReadState::default() });
+        let length = reader.info().byte_length.and_then(|length| usize::try_from(length).ok());
+        // Never of no length: a read of nothing would be taken for the end.
+        let buffer = RefCell::new(vec![0; length.unwrap_or(PIECE).clamp(1, PIECE)]);
+        let reader = RefCell::new(Some(reader));
+        let state = Rc::new(ReadState { buffer, reader, controller: RefCell::default() });
         let source = JsValue::from(ChannelSource { state: Rc::clone(&state) });
         // The session is at hand already: buffering it a second time ahead would only cost memory.
         let strategy = strategy(0, None)?;
@@ -74,7 +78,7 @@ impl ReadState {
     fn poll_piece(&self, task: &mut Context<'_>) -> Poll<Result<Option<Uint8Array>, JsValue>> {
         let mut reader = self.reader.borrow_mut();
         let Some(open) = reader.as_mut() else { return Poll::Ready(Ok(None)) };
-        let mut buffer = [0; PIECE];
+        let mut buffer = self.buffer.borrow_mut();
         let count = ready!(Pin::new(open).poll_read(task, &mut buffer));
         Poll::Ready(match count {
             Ok(0) => Ok(None),

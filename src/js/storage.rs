@@ -166,12 +166,12 @@ async fn write(
     }
     let writer = storage.begin(&id, asked).await.map_err(|error| to_js(&error))?;
     let channel = WriteChannel::open(writer)?;
-    let provided = async {
+    let call = async {
         let answer = provider.call1(&JsValue::UNDEFINED, channel.stream())?;
         settle(answer).await?;
         channel.drain().await
     };
-    let ended = unless_aborted(provided, aborted.as_ref()).await;
+    let ended = unless_aborted(call, aborted.as_ref()).await;
     match ended {
         Ok(()) => match channel.finish() {
             Some(writer) => writer
@@ -248,12 +248,12 @@ impl Aborted {
     }
 
     fn wait(&self) -> impl Future<Output = JsValue> {
-        poll_fn(|task| match self.reason() {
-            Some(reason) => Poll::Ready(reason),
-            None => {
-                self.waker.replace(Some(task.waker().clone()));
-                Poll::Pending
+        poll_fn(|task| {
+            if let Some(reason) = self.reason() {
+                return Poll::Ready(reason);
             }
+            self.waker.replace(Some(task.waker().clone()));
+            Poll::Pending
         })
     }
 }

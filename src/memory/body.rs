@@ -39,12 +39,11 @@ impl<'a> Content<'a> {
 /// the content's cache line already, and a session costs one allocation.
 ///
 /// The allocation has a little room to spare, so that a content that changes its length a little is written
-/// in place.
+/// in place. Nobody else holds it: a reader takes a copy, which costs less than the stream it is for.
 #[derive(Debug)]
 pub(crate) struct Body {
-    head: Arc<[u8]>,
+    head: Vec<u8>,
     id: u32,
-    content: u32,
     pieces: Option<Arc<[Bytes]>>,
 }
 
@@ -52,21 +51,12 @@ pub(crate) struct Body {
 const GRAIN: usize = 32;
 
 impl Body {
-    /// An id is at most 1,024 bytes and a copied content 64 KiB, so their lengths fit.
     pub(super) fn new(id: &str, content: Content<'_>) -> Self {
+        // An id is at most 1,024 bytes.
+        let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
         match content {
-            Content::Copied(bytes) => Self {
-                head: together(id.as_bytes(), bytes),
-                id: length(id.as_bytes()),
-                content: length(bytes),
-                pieces: None,
-            },
-            Content::Pieces(pieces) => Self {
-                head: id.as_bytes().into(),
-                id: length(id.as_bytes()),
-                content: 0,
-                pieces: Some(pieces),
-            },
+            Content::Copied(bytes) => Self { head: together(id.as_bytes(), bytes), id: length, pieces: None },
+            Content::Pieces(pieces) => Self { head: id.as_bytes().into(), id: length, pieces: Some(pieces) },
         }
     }
 
@@ -77,7 +67,7 @@ impl Body {
     /// The content's length.
     pub(crate) fn len(&self) -> usize {
         match &self.pieces {
-            None => self.content as usize,
+            None => self.copied().len(),
             Some(pieces) => pieces.iter().map(Bytes::len).sum(),
         }
     }
@@ -86,18 +76,17 @@ impl Body {
     pub(super) fn replace(&mut self, content: Content<'_>) {
         match content {
             Content::Copied(bytes) => {
-                let (start, end) = (self.id as usize, self.id as usize + bytes.len());
-                let fits = end <= self.head.len() && self.head.len() - end <= self.head.len() / 4 + GRAIN;
-                match Arc::get_mut(&mut self.head) {
-                    Some(own) if fits => own[start..end].copy_from_slice(bytes),
-                    _ => self.head = together(&self.head[..start], bytes),
+                let (room, needed) = (self.head.capacity(), self.id as usize + bytes.len());
+                if needed <= room && room - needed <= room / 4 + GRAIN {
+                    self.head.truncate(self.id as usize);
+                    self.head.extend_from_slice(bytes);
+                } else {
+                    self.head = together(self.id(), bytes);
                 }
-                self.content = length(bytes);
                 self.pieces = None;
             }
             Content::Pieces(pieces) => {
                 self.head = self.id().into();
-                self.content = 0;
                 self.pieces = Some(pieces);
             }
         }
@@ -106,8 +95,8 @@ impl Body {
     /// The content for a reader.
     pub(super) fn payload(&self) -> Payload {
         match &self.pieces {
-            None => Payload::part(Arc::clone(&self.head), self.id as usize, self.len()),
-            Some(pieces) => Payload::Pieces(Arc::clone(pieces)),
+            None => Payload::of(Bytes::copy_from_slice(self.copied())),
+            Some(pieces) => Payload::new(Arc::clone(pieces)),
         }
     }
 
@@ -115,25 +104,21 @@ impl Body {
     #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
     pub(crate) fn contiguous(&self) -> Option<&[u8]> {
         match self.pieces.as_deref() {
-            None => Some(&self.head[self.id as usize..self.id as usize + self.content as usize]),
+            None => Some(self.copied()),
             Some([only]) => Some(only),
             Some(_) => None,
         }
     }
-}
 
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
-}
-
-fn together(id: &[u8], content: &[u8]) -> Arc<[u8]> {
-    let (start, end) = (id.len(), id.len() + content.len());
-    let mut head: Arc<[u8]> = std::iter::repeat_n(0, end.next_multiple_of(GRAIN)).collect();
-    // Nobody else can hold what has just been made.
-    if let Some(head) = Arc::get_mut(&mut head) {
-        head[..start].copy_from_slice(id);
-        head[start..end].copy_from_slice(content);
+    fn copied(&self) -> &[u8] {
+        &self.head[self.id as usize..]
     }
+}
+
+fn together(id: &[u8], content: &[u8]) -> Vec<u8> {
+    let mut head = Vec::with_capacity((id.len() + content.len()).next_multiple_of(GRAIN));
+    head.extend_from_slice(id);
+    head.extend_from_slice(content);
     head
 }
 
@@ -155,7 +140,7 @@ mod tests {
     fn a_content_that_shrinks_gives_its_room_back() {
         let mut body = Body::new("an id", Content::Copied(&[1; 10_000]));
         body.replace(Content::Copied(&[2; 10]));
-        assert!(body.head.len() < 100);
+        assert!(body.head.capacity() < 100);
         assert_eq!(body.payload().to_bytes(), vec![2; 10]);
     }
 

@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    ops::Range,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -15,40 +14,26 @@ use super::body::Content;
 
 /// Cheap to clone, so that a reader keeps its revision while the session moves on (C2).
 #[derive(Debug, Clone)]
-pub(crate) enum Payload {
-    /// A part of one allocation.
-    Part {
-        /// Where it lies.
-        buffer: Arc<[u8]>,
-        /// Which part.
-        part: Range<usize>,
-    },
-    /// What came in pieces, or was too large to copy.
-    Pieces(Arc<[Bytes]>),
-}
+pub(crate) struct Payload(Arc<[Bytes]>);
 
 impl Payload {
-    pub(super) fn part(buffer: Arc<[u8]>, start: usize, length: usize) -> Self {
-        Self::Part { buffer, part: start..start + length }
+    pub(super) fn new(pieces: Arc<[Bytes]>) -> Self {
+        Self(pieces)
+    }
+
+    pub(super) fn of(content: Bytes) -> Self {
+        Self([content].into())
     }
 
     pub(crate) fn pieces(&self) -> impl Iterator<Item = &[u8]> {
-        let (whole, pieces) = match self {
-            Self::Part { buffer, part } => (Some(&buffer[part.clone()]), None),
-            Self::Pieces(pieces) => (None, Some(pieces.iter().map(AsRef::as_ref))),
-        };
-        whole.into_iter().chain(pieces.into_iter().flatten())
+        self.0.iter().map(AsRef::as_ref)
     }
 
     /// The content as one buffer; copied only where it lies in several pieces.
     pub(crate) fn to_bytes(&self) -> Bytes {
-        match self {
-            Self::Part { buffer, part } => Bytes::from_owner(Arc::clone(buffer)).slice(part.clone()),
-            Self::Pieces(pieces) => match pieces.as_ref() {
-                [] => Bytes::new(),
-                [only] => only.clone(),
-                _ => self.pieces().collect::<Vec<_>>().concat().into(),
-            },
+        match self.0.as_ref() {
+            [only] => only.clone(),
+            _ => self.pieces().collect::<Vec<_>>().concat().into(),
         }
     }
 }
@@ -76,14 +61,7 @@ impl AsyncRead for PayloadReader {
         let this = &mut *self;
         let mut filled = 0;
         while filled < buffer.len() {
-            let piece: &[u8] = match &this.payload {
-                Payload::Part { buffer, part } if this.piece == 0 => &buffer[part.clone()],
-                Payload::Part { .. } => break,
-                Payload::Pieces(pieces) => match pieces.get(this.piece) {
-                    Some(piece) => piece,
-                    None => break,
-                },
-            };
+            let Some(piece) = this.payload.0.get(this.piece) else { break };
             let rest = &piece[this.offset..];
             let count = rest.len().min(buffer.len() - filled);
             buffer[filled..filled + count].copy_from_slice(&rest[..count]);

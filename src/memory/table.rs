@@ -84,7 +84,7 @@ impl Lineage {
     }
 
     fn name(self, revision: u64) -> Revision {
-        Revision::new(format!("{:08x}.{revision}", self.0))
+        Revision::new(format!("{:08x}.{}{:03}", self.0, revision / 1000, revision % 1000))
     }
 
     /// The number in a name; zero, which no revision has, where the name is not of this table.

@@ -33,19 +33,23 @@ pub struct Package {
 /// Builds `pkg/`, leaving out the steps whose input is as it was.
 pub fn build(root: &Path) -> Result<Package> {
     npm::check_node()?;
+    let stamps = root.join("target/package");
+    fs::create_dir_all(&stamps)?;
+    // Two builds at once would take each other's files away; closed, and so unlocked, when this one ends.
+    let lock = fs::File::create(stamps.join("lock"))?;
+    lock.lock()?;
     let compiled = compile(root, &Toolchain::find(root)?)?;
     let bindgen = wasm_bindgen::programs(root)?;
     let template = root.join("pkg-template");
     npm::install(&template)?;
 
-    let wasm_folder = root.join("target/package/wasm");
+    let wasm_folder = stamps.join("wasm");
     let mut inputs = DefaultHasher::new();
     // This very file says how; a change to it is a change of the input.
     include_str!("build.rs").hash(&mut inputs);
     fs::read(&compiled)?.hash(&mut inputs);
     fs::read(root.join("Cargo.lock"))?.hash(&mut inputs);
     fs::read(template.join("package-lock.json"))?.hash(&mut inputs);
-    let stamps = root.join("target/package");
     once(&wasm_folder, &stamps.join("wasm.stamp"), inputs.finish(), || {
         bind(&compiled, &bindgen, &template, &wasm_folder)
     })?;
@@ -139,6 +143,7 @@ fn bind(compiled: &Path, bindgen: &Path, template: &Path, folder: &Path) -> Resu
     Ok(())
 }
 
+/// For speed: `-Oz` takes a hundredth off the raw size and nothing off the gzipped.
 const OPTIMISATION: [&str; 3] = ["-O3", "--strip-producers", "--strip-target-features"];
 
 fn inline_module(wasm: &[u8]) -> String {

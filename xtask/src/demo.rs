@@ -28,6 +28,9 @@ pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
             }
         }
     }
+    if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+        bail!("port {port} is taken; choose another with --port");
+    }
     let folder = root.join("demo");
     let mut server = server(root, &runtime)?;
     let package = build::build(root)?;
@@ -35,12 +38,8 @@ pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         npm::install(&folder)?;
     }
     installed::place(&package, &folder)?;
-
     if runtime == "workerd" {
         installed::link(&root.join("tests"), "miniflare", &folder)?;
-    }
-    if TcpStream::connect(("127.0.0.1", port)).is_ok() {
-        bail!("port {port} is taken; choose another with --port");
     }
     step(&format!("starting the demo on {runtime}"));
     // In place of this program, so that Ctrl-C and every other signal reach the server itself.

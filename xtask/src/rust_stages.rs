@@ -69,7 +69,7 @@ fn docs(setup: &Setup) -> Result<Counts> {
     let features = native_features(setup)?;
     check(
         native(setup, "doc")
-            .args(["--package", "sessile", "--no-deps", "--document-private-items", "--features", &features])
+            .args(["--package", "sessile", "--no-deps", "--features", &features])
             .env("RUSTDOCFLAGS", "-D warnings"),
     )
 }
