@@ -16,7 +16,8 @@ use js_sys::{ArrayBuffer, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    ReadableStream, ReadableStreamDefaultController, WritableStream, WritableStreamDefaultController,
+    ReadableByteStreamController, ReadableStream, ReadableStreamByobRequest, WritableStream,
+    WritableStreamDefaultController,
 };
 
 use super::{call::start, error::to_js};
@@ -37,7 +38,7 @@ pub(super) struct ReadChannel {
 struct ReadState {
     buffer: RefCell<Vec<u8>>,
     reader: RefCell<Option<SessionReader>>,
-    controller: RefCell<Option<ReadableStreamDefaultController>>,
+    controller: RefCell<Option<ReadableByteStreamController>>,
 }
 
 impl ReadChannel {
@@ -47,13 +48,17 @@ impl ReadChannel {
         let buffer = RefCell::new(vec![0; length.unwrap_or(PIECE).clamp(1, PIECE)]);
         let reader = RefCell::new(Some(reader));
         let state = Rc::new(ReadState { buffer, reader, controller: RefCell::default() });
-        let source = JsValue::from(ChannelSource { state: Rc::clone(&state) });
-        // The session is at hand already: buffering it a second time ahead would only cost memory.
-        let strategy = strategy(0, None)?;
-        let stream = ReadableStream::new_with_underlying_source_and_strategy(
-            source.unchecked_ref(),
-            strategy.unchecked_ref(),
-        )?;
+        let open = |bytes: bool| {
+            let source = JsValue::from(ChannelSource { state: Rc::clone(&state), bytes });
+            // The session is at hand already: buffering it a second time ahead would only cost memory.
+            ReadableStream::new_with_underlying_source_and_strategy(
+                source.unchecked_ref(),
+                strategy(0, None)?.unchecked_ref(),
+            )
+        };
+        // A byte stream lets a consumer bring its own buffer, and so read any session in constant memory. Some
+        // browsers that are still in use have none.
+        let stream = open(true).or_else(|_| open(false))?;
         Ok(Self { stream, state })
     }
 
@@ -74,31 +79,53 @@ impl ReadChannel {
 }
 
 impl ReadState {
-    /// One piece of content; none at the end, and once the channel has been taken back.
-    fn poll_piece(&self, task: &mut Context<'_>) -> Poll<Result<Option<Uint8Array>, JsValue>> {
+    /// Reads the next piece into the buffer: its length, which is zero at the end and once the channel has been
+    /// taken back.
+    fn poll_piece(&self, task: &mut Context<'_>, most: usize) -> Poll<Result<usize, JsValue>> {
         let mut reader = self.reader.borrow_mut();
-        let Some(open) = reader.as_mut() else { return Poll::Ready(Ok(None)) };
+        let Some(open) = reader.as_mut() else { return Poll::Ready(Ok(0)) };
         let mut buffer = self.buffer.borrow_mut();
-        let count = ready!(Pin::new(open).poll_read(task, &mut buffer));
-        Poll::Ready(match count {
-            Ok(0) => Ok(None),
-            Ok(count) => Ok(Some(Uint8Array::from(&buffer[..count]))),
-            Err(error) => Err(to_js(&error.into())),
-        })
+        let most = most.min(buffer.len());
+        let count = ready!(Pin::new(open).poll_read(task, &mut buffer[..most]));
+        Poll::Ready(count.map_err(|error| to_js(&error.into())))
     }
 
+    /// Answers one pull, into the consumer's own buffer where it gave one.
     async fn pull(&self) -> Result<JsValue, JsValue> {
-        let piece = poll_fn(|task| self.poll_piece(task)).await;
-        let controller = self.controller.borrow().clone();
-        match (piece, controller) {
-            (Ok(Some(piece)), Some(controller)) => controller.enqueue_with_chunk(&piece)?,
-            (Ok(None), Some(controller)) if self.reader.take().is_some() => controller.close()?,
-            (Err(error), _) => {
+        let Some(controller) = self.controller.borrow().clone() else { return Ok(JsValue::UNDEFINED) };
+        // A stream that is no byte stream has a controller without this property.
+        let request = Reflect::get(&controller, &"byobRequest".into())?;
+        let request = request.dyn_ref::<ReadableStreamByobRequest>();
+        let view = request.and_then(ReadableStreamByobRequest::view);
+        let view = view.as_ref().map(|view| bytes_of(view)).transpose().map_err(|error| to_js(&error))?;
+        let most = view.as_ref().map_or(PIECE, |view| view.length() as usize);
+        let count = match poll_fn(|task| self.poll_piece(task, most)).await {
+            Ok(count) => count,
+            Err(error) => {
                 self.reader.take();
                 return Err(error);
             }
-            // Taken back while this piece was on its way.
-            (Ok(_), _) => {}
+        };
+        #[allow(clippy::cast_possible_truncation)] // at most a piece
+        let length = count as u32;
+        match (count, view, request) {
+            (0, _, request) => {
+                // Else it was taken back, and the stream has failed, while this piece was on its way.
+                if self.reader.take().is_some() {
+                    controller.close()?;
+                    if let Some(request) = request {
+                        request.respond_with_u32(0)?;
+                    }
+                }
+            }
+            (_, Some(view), Some(request)) => {
+                view.subarray(0, length).copy_from(&self.buffer.borrow()[..count]);
+                request.respond_with_u32(length)?;
+            }
+            _ => {
+                let piece = Uint8Array::from(&self.buffer.borrow()[..count]);
+                controller.enqueue_with_array_buffer_view(&piece)?;
+            }
         }
         Ok(JsValue::UNDEFINED)
     }
@@ -108,11 +135,17 @@ impl ReadState {
 #[wasm_bindgen]
 pub struct ChannelSource {
     state: Rc<ReadState>,
+    bytes: bool,
 }
 
 #[wasm_bindgen]
 impl ChannelSource {
-    pub fn start(&self, controller: ReadableStreamDefaultController) {
+    #[wasm_bindgen(getter, js_name = type)]
+    pub fn kind(&self) -> Option<String> {
+        self.bytes.then(|| "bytes".into())
+    }
+
+    pub fn start(&self, controller: ReadableByteStreamController) {
         self.state.controller.replace(Some(controller));
     }
 
