@@ -8,7 +8,7 @@ import {
   timeoutNumber,
   type CheckedStorageOptions,
 } from "./options.js";
-import { copyFrom, CoreStorage, notJson, toJson, wholeBytes } from "./storage.js";
+import { CoreStorage, notJson, toJson, wholeBytes } from "./storage.js";
 import type { MemoryOptions, SessionData, SessionInfo, StorageCapabilities, WriteOptions } from "./types.js";
 import { core } from "./wasm.js";
 import type { MemoryCore, StorageCore } from "./wasm/sessile.js";
@@ -77,7 +77,7 @@ export class SessionStorageMemory extends CoreStorage {
 
   override async set(id: string, data: SessionData, options?: WriteOptions): Promise<string> {
     const whole = typeof data === "string" ? data : wholeBytes(data);
-    return whole === undefined ? this.write(id, copyFrom(data), options) : this.#put(id, whole, options);
+    return whole === undefined ? this.copy(id, data, options) : this.#put(id, whole, options);
   }
 
   override async getJson<T = unknown>(id: string): Promise<T | undefined> {

@@ -57,7 +57,7 @@ export abstract class CoreStorage implements BuiltInStorage {
   async set(id: string, data: SessionData, options?: WriteOptions): Promise<string> {
     checkId(id);
     const whole = typeof data === "string" ? new TextEncoder().encode(data) : wholeBytes(data);
-    if (whole === undefined) return this.write(id, copyFrom(data), options);
+    if (whole === undefined) return this.copy(id, data, options);
     const checked = checkWriteOptions(options);
     checkSignal(options)?.throwIfAborted();
     const revision: string = await this.coreStorage().set(id, whole, ...checked);
@@ -118,6 +118,16 @@ export abstract class CoreStorage implements BuiltInStorage {
     return this.close();
   }
 
+  /** Writes from a source of pieces. It is let go where the write fails, though it was never begun. */
+  protected async copy(id: string, data: unknown, options?: WriteOptions): Promise<string> {
+    try {
+      return await this.write(id, copyFrom(data), options);
+    } catch (reason) {
+      letGo(data, reason);
+      throw reason;
+    }
+  }
+
   #call<T>(call: keyof typeof Call, id: string): Promise<T> {
     return this.coreStorage().call(core().Call[call], id) as Promise<T>;
   }
@@ -155,7 +165,7 @@ export function wholeBytes(data: Exclude<SessionData, string>): Uint8Array | und
 }
 
 /** A provider that copies from a stream, a blob or an iterable; their failures come back as they are. */
-export function copyFrom(data: unknown): Provider {
+function copyFrom(data: unknown): Provider {
   if (data instanceof Blob) return (channel) => data.stream().pipeTo(channel);
   if (data instanceof ReadableStream) {
     return (channel) => (data as ReadableStream<Uint8Array>).pipeTo(channel);
@@ -167,6 +177,16 @@ export function copyFrom(data: unknown): Provider {
     };
   }
   throw invalid("data must be bytes, a string, a Blob, a ReadableStream or an async iterable of bytes");
+}
+
+/** Nobody waits for it, and its failure is not the caller's: what counts is why the write failed. */
+function letGo(data: unknown, reason: unknown): void {
+  const ignore = (): void => {};
+  if (data instanceof ReadableStream) {
+    if (!data.locked) data.cancel(reason).catch(ignore);
+  } else if (typeof data === "object" && data !== null && "return" in data) {
+    (data as AsyncGenerator).return(undefined).catch(ignore);
+  }
 }
 
 function checkCallback(callback: unknown, what: string): void {
