@@ -4,36 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::payload::Payload;
-
-/// Content on its way into a table.
-pub(crate) enum Content<'a> {
-    /// Copied, into the old content's place where it fits.
-    Copied(&'a [u8]),
-    /// What came in pieces, or was too large to copy.
-    Pieces(Arc<[Bytes]>),
-}
-
-impl<'a> Content<'a> {
-    /// A content of at most this size is copied; a larger buffer is kept as it came.
-    const COPY_LIMIT: usize = 64 * 1024;
-
-    /// A content in one buffer.
-    pub(crate) fn whole(content: &'a Bytes) -> Self {
-        if content.len() <= Self::COPY_LIMIT {
-            Self::Copied(content)
-        } else {
-            Self::Pieces([content.clone()].into())
-        }
-    }
-
-    pub(super) fn len(&self) -> usize {
-        match self {
-            Self::Copied(bytes) => bytes.len(),
-            Self::Pieces(pieces) => pieces.iter().map(Bytes::len).sum(),
-        }
-    }
-}
+use super::{content::Content, payload::Payload};
 
 /// The id and, behind it in the same allocation, a content that was copied: whoever compares the id has
 /// the content's cache line already, and a session costs one allocation.

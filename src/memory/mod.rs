@@ -1,6 +1,7 @@
 //! Sessions in the process's own memory.
 
 mod body;
+mod content;
 mod index;
 mod options;
 mod payload;
@@ -16,7 +17,7 @@ use bytes::Bytes;
 use futures::future::lazy;
 
 #[cfg(not(all(feature = "js", target_arch = "wasm32", target_os = "unknown")))]
-use self::{body::Content, shared::Shared};
+use self::{content::Content, shared::Shared};
 pub use self::{options::MemoryOptions, table::WhenFull};
 use self::{payload::PayloadReader, writer::MemoryWriter};
 use crate::{
@@ -30,7 +31,7 @@ use crate::{
 
 #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
 pub(crate) use self::{
-    body::Content,
+    content::Content,
     shared::Shared,
     table::{Condition, Session, Table, Terms},
 };

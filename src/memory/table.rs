@@ -1,7 +1,8 @@
 //! The sessions of one memory storage: synchronous, single-threaded, without a clock of its own.
 
 use super::{
-    body::{Body, Content},
+    body::Body,
+    content::Content,
     index::{Index, TagIndex},
     payload::Payload,
     recency::{Linked, Links, Recency},

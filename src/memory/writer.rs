@@ -9,7 +9,7 @@ use std::{
 
 use futures::AsyncWrite;
 
-use super::{payload::PayloadBuilder, shared::Shared, table::Terms};
+use super::{content::ContentBuilder, shared::Shared, table::Terms};
 use crate::{
     channel::StagedWrite,
     error::Error,
@@ -25,7 +25,7 @@ pub(super) struct MemoryWriter {
     id: SessionId,
     mark: Mark,
     terms: Terms,
-    content: PayloadBuilder,
+    content: ContentBuilder,
     staged: u64,
 }
 
@@ -33,7 +33,7 @@ impl MemoryWriter {
     pub(super) fn begin(shared: &Arc<Shared>, id: SessionId, options: &WriteOptions) -> Result<Self, Error> {
         let terms = shared.with(|table| table.terms(options))?;
         let mark = shared.enter(&id)?;
-        let content = PayloadBuilder::default();
+        let content = ContentBuilder::default();
         Ok(Self { shared: Arc::clone(shared), id, mark, terms, content, staged: 0 })
     }
 

@@ -1,31 +1,34 @@
 //! A whole storage made of two functions.
 
+mod options;
+mod writer;
+
 use std::{
     collections::HashMap,
-    fmt, io,
-    pin::Pin,
+    fmt,
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    task::{Context, Poll},
 };
 
 use bytes::Bytes;
-use futures::{AsyncWrite, io::Cursor};
+use futures::io::Cursor;
 use sha2::{Digest, Sha256};
 
+pub use self::options::SimplifiedOptions;
+use self::writer::RecordWriter;
 use crate::{
-    channel::{SessionReader, SessionWriter, StagedWrite},
-    clock::{Clock, SystemClock, Timestamp},
+    channel::{SessionReader, SessionWriter},
+    clock::{Clock, Timestamp},
     error::{Error, ErrorKind},
-    expiry::{Lifetime, Millis, Timeout},
-    fence::{Fences, Mark, fenced},
+    expiry::Millis,
+    fence::Fences,
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     record::{HEADER, Header},
     seed::SeededState,
-    session::{Capabilities, IfRevision, Revision, SessionInfo, StorageStats, WriteOptions},
+    session::{Capabilities, IfRevision, SessionInfo, StorageStats, WriteOptions},
     storage::SessionStorage,
 };
 
@@ -44,81 +47,6 @@ pub trait LoadStore: MaybeSend + MaybeSync {
     /// Replaces what is under this key, or removes it (`None`; also where nothing is). When it resolves, the
     /// next `load` must see it.
     fn store<'a>(&'a self, key: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>>;
-}
-
-/// Limits, timeouts and promises of a [`SimplifiedSessionStorage`].
-#[derive(Debug, Clone)]
-pub struct SimplifiedOptions {
-    idle: Timeout,
-    absolute: Timeout,
-    session_bytes: u64,
-    exclusive: bool,
-    durable: bool,
-    clock: Arc<dyn Clock>,
-}
-
-impl SimplifiedOptions {
-    /// No limits, no timeouts, a medium that others may use too.
-    pub fn new() -> Self {
-        Self {
-            idle: Timeout::Never,
-            absolute: Timeout::Never,
-            session_bytes: u64::MAX,
-            exclusive: false,
-            durable: false,
-            clock: Arc::new(SystemClock),
-        }
-    }
-
-    /// For sessions whose write does not say: they end when not written or touched for this long (C7).
-    #[must_use]
-    pub fn idle_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
-        self.idle = timeout.into();
-        self
-    }
-
-    /// For sessions whose write does not say: they end this long after they were created (C7).
-    #[must_use]
-    pub fn absolute_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
-        self.absolute = timeout.into();
-        self
-    }
-
-    /// The largest content of one session (C10).
-    #[must_use]
-    pub fn max_session_bytes(mut self, bytes: u64) -> Self {
-        self.session_bytes = bytes;
-        self
-    }
-
-    /// Promises that nobody but this one storage object writes to the medium. Then conditional writes are
-    /// offered (C5): two plain functions cannot make check and write one step for others. Without the promise
-    /// C4 holds as well only for what goes through this object.
-    #[must_use]
-    pub fn exclusive(mut self) -> Self {
-        self.exclusive = true;
-        self
-    }
-
-    /// Declares that the medium outlives the process.
-    #[must_use]
-    pub fn durable(mut self) -> Self {
-        self.durable = true;
-        self
-    }
-
-    /// Where time comes from; [`SystemClock`] by default.
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Arc::new(clock);
-        self
-    }
-}
-
-impl Default for SimplifiedOptions {
-    fn default() -> Self {
-        Self::new()
-    }
 }
 
 /// A storage over a [`LoadStore`]: timeouts, revisions, checksums, and the order of calls are its work.
@@ -413,99 +341,6 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             self.shared.closed.store(true, Ordering::SeqCst);
             Ok(())
         })
-    }
-}
-
-/// Gathers a record: room for the header, then the content.
-struct RecordWriter<L: LoadStore> {
-    shared: Arc<Shared<L>>,
-    id: SessionId,
-    mark: Mark,
-    options: WriteOptions,
-    record: Vec<u8>,
-}
-
-impl<L: LoadStore> RecordWriter<L> {
-    async fn publish(&mut self) -> Result<Revision, Error> {
-        let shared = &self.shared;
-        let now = shared.options.clock.now()?;
-        let key = key_of(&self.id);
-        let _turn = shared.turn(&self.id).await?;
-        shared.check_open()?;
-        let old = match shared.load(&key, now).await {
-            Ok(Stored::Live(header, _)) => Some(header),
-            Ok(Stored::Nothing | Stored::Expired) => None,
-            // A whole new record heals a damaged one.
-            Err(error) if error.kind() == ErrorKind::Corrupt => None,
-            Err(error) => return Err(error),
-        };
-        let met = match &self.options.condition {
-            IfRevision::Any => true,
-            IfRevision::Absent => old.is_none(),
-            IfRevision::Is(revision) => old.is_some_and(|old| old.revision() == *revision),
-        };
-        if !met {
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "the session has moved on to another revision; read it again",
-            ));
-        }
-        let kept =
-            old.map_or((shared.idle, shared.absolute), |old| (old.lifetime.idle, old.lifetime.absolute));
-        let idle = self.options.idle.resolve(kept.0)?;
-        let absolute = self.options.absolute.resolve(kept.1)?;
-        let mut lifetime = Lifetime::begin(now, idle, absolute);
-        if let Some(old) = old {
-            lifetime.created = old.lifetime.created;
-            lifetime.touch(old.lifetime.active);
-        }
-        let header = Header::new(lifetime)?;
-        let mut record = std::mem::take(&mut self.record);
-        header.seal(&mut record);
-        if shared.with_keys(|keys| keys.fences.is_raised(&self.id, self.mark))? {
-            return Err(fenced());
-        }
-        shared.medium.store(&key, Some(record)).await?;
-        Ok(header.revision())
-    }
-}
-
-impl<L: LoadStore> AsyncWrite for RecordWriter<L> {
-    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        let length = self.record.len() - HEADER + bytes.len();
-        if length as u64 > self.shared.options.session_bytes {
-            let error = Error::new(
-                ErrorKind::TooLarge,
-                "the content is larger than maxSessionBytes; store less, or raise the limit",
-            );
-            return Poll::Ready(Err(error.into()));
-        }
-        self.record.extend_from_slice(bytes);
-        Poll::Ready(Ok(bytes.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_close(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<L: LoadStore + 'static> StagedWrite for RecordWriter<L> {
-    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>> {
-        Box::pin(async move { self.publish().await })
-    }
-}
-
-// Nothing in it is pinned in place.
-impl<L: LoadStore> Unpin for RecordWriter<L> {}
-
-impl<L: LoadStore> Drop for RecordWriter<L> {
-    fn drop(&mut self) {
-        // Fails only where no write has begun, and this one had.
-        let _ = self.shared.with_keys(|keys| keys.fences.leave(&self.id));
     }
 }
 
