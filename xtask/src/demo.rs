@@ -1,15 +1,21 @@
 //! `cargo xtask demo`: the demo's server on the package as it is built now.
 
 use std::{
+    ffi::OsString,
     net::TcpStream,
     os::unix::process::CommandExt as _,
-    path::Path,
-    process::{Command, ExitCode},
+    path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{build, installed, npm, option_value, process::command, report::step};
+use crate::{
+    build::{self, Package},
+    installed, npm, option_value,
+    process::command,
+    report::step,
+};
 
 pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let mut runtime = "node".to_owned();
@@ -31,43 +37,48 @@ pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     if TcpStream::connect(("127.0.0.1", port)).is_ok() {
         bail!("port {port} is taken; choose another with --port");
     }
-    let folder = root.join("demo");
-    let mut server = server(root, &runtime)?;
+    known(&runtime)?;
     let package = build::build(root)?;
-    if folder.join("package-lock.json").exists() {
-        npm::install(&folder)?;
-    }
-    installed::place(&package, &folder)?;
-    if runtime == "workerd" {
-        installed::link(&root.join("tests"), "miniflare", &folder)?;
-    }
+    let words = prepare(root, &package, &runtime)?;
     step(&format!("starting the demo on {runtime}"));
+    let mut server = command(&words[0]);
     // In place of this program, so that Ctrl-C and every other signal reach the server itself.
-    Err(server.current_dir(&folder).env("PORT", port.to_string()).exec())
+    Err(server.args(&words[1..]).current_dir(folder(root)).env("PORT", port.to_string()).exec())
         .with_context(|| format!("cannot start {runtime}"))
 }
 
-fn server(root: &Path, runtime: &str) -> Result<Command> {
-    let tests = root.join("tests");
-    let file = match runtime {
-        "node" => "server.mjs",
-        "deno" => "deno.mjs",
-        "bun" => "bun.mjs",
-        "workerd" => "workerd.mjs",
-        other => bail!("there is no demo for `{other}`; there is for: node, deno, bun, workerd"),
+pub fn folder(root: &Path) -> PathBuf {
+    root.join("demo")
+}
+
+/// Puts everything into the demo's folder and answers the command that starts the server there.
+pub fn prepare(root: &Path, package: &Package, runtime: &str) -> Result<Vec<OsString>> {
+    let arguments = known(runtime)?;
+    let folder = folder(root);
+    installed::place(package, &folder)?;
+    let program = if runtime == "node" {
+        PathBuf::from("node")
+    } else {
+        let tests = root.join("tests");
+        npm::install(&tests)?;
+        if runtime == "workerd" {
+            // A program of Node starts workerd, and needs a newer one than the machine may have.
+            installed::link(&tests, "miniflare", &folder)?;
+            npm::runtime(&tests, "node24")?
+        } else {
+            npm::runtime(&tests, runtime)?
+        }
     };
-    if runtime == "node" {
-        npm::check_node()?;
-        let mut node = command("node");
-        node.arg(file);
-        return Ok(node);
+    Ok([program.into_os_string()].into_iter().chain(arguments.iter().map(OsString::from)).collect())
+}
+
+/// What each runtime is told to run the demo's program for it.
+fn known(runtime: &str) -> Result<&'static [&'static str]> {
+    match runtime {
+        "node" => Ok(&["server.mjs"]),
+        "deno" => Ok(&["run", "--allow-net", "--allow-env", "--allow-read", "deno.mjs"]),
+        "bun" => Ok(&["bun.mjs"]),
+        "workerd" => Ok(&["workerd.mjs"]),
+        other => bail!("there is no demo for `{other}`; there is for: node, deno, bun, workerd"),
     }
-    npm::install(&tests)?;
-    // miniflare, which starts workerd, is a program of Node.
-    let mut server = command(npm::runtime(&tests, if runtime == "workerd" { "node24" } else { runtime })?);
-    if runtime == "deno" {
-        server.args(["run", "--allow-all"]);
-    }
-    server.arg(file);
-    Ok(server)
 }

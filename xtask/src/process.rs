@@ -54,12 +54,10 @@ pub fn read(command: &mut Command) -> Result<String> {
     Ok(text)
 }
 
-/// Begins a line that is for this program and is not shown.
-const MARK: char = '#';
 /// Followed by what a test program is at, which is told if it hangs there; see `tests/package/harness.mjs`.
 const RUNNING_MARK: &str = "#running ";
 
-/// Runs, shows every line as it comes, but for those with a [`MARK`], and keeps them all.
+/// Runs, shows the lines as they come, but for those that say only that one more test passed, and keeps them all.
 pub fn tee(command: &mut Command) -> Result<Ended> {
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("cannot start {}", name(command)))?;
@@ -73,7 +71,7 @@ pub fn tee(command: &mut Command) -> Result<Ended> {
             Ok(line) => {
                 if let Some(running) = line.strip_prefix(RUNNING_MARK) {
                     at = format!(" at {running}");
-                } else if !line.starts_with(MARK) {
+                } else if !is_routine(&line) {
                     println!("{line}");
                 }
                 output.push_str(&line);
@@ -89,6 +87,12 @@ pub fn tee(command: &mut Command) -> Result<Ended> {
         }
     }
     Ok(Ended { ok: child.wait()?.success(), output })
+}
+
+/// Thousands of tests pass; who reads along wants to find the one that did not. A `#` begins what is for
+/// this program.
+fn is_routine(line: &str) -> bool {
+    line.starts_with('#') || line.starts_with("ok ") || line.starts_with("test ") && line.ends_with("... ok")
 }
 
 fn forward(stream: Option<impl Read + Send + 'static>, lines: mpsc::Sender<String>) {

@@ -10,6 +10,12 @@ pub struct Example {
 }
 
 impl Example {
+    /// What the example says that it prints: the comments behind its calls of `console.log`.
+    pub fn promised_output(&self) -> impl Iterator<Item = &str> {
+        let calls = self.code.lines().filter(|line| line.trim_start().starts_with("console.log("));
+        calls.filter_map(|line| line.split_once("); // ").map(|(_, printed)| printed))
+    }
+
     pub fn file_name(&self) -> String {
         format!("line-{}.{}", self.line, self.extension)
     }
@@ -59,6 +65,13 @@ fn module_scripts<'a>(block: &'a [&'a str]) -> impl Iterator<Item = (usize, Stri
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_comment_behind_a_log_is_what_it_prints() {
+        let code = "console.log(a); // { a: 1 }\nlet b; // no log\nconsole.log(c);".into();
+        let example = Example { line: 1, extension: "ts", code };
+        assert_eq!(example.promised_output().collect::<Vec<_>>(), ["{ a: 1 }"]);
+    }
 
     #[test]
     fn blocks_are_found_with_their_lines() {

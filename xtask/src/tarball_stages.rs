@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     build::{GZIPPED_LIMIT, kilobytes},
-    npm,
+    demo, npm,
     process::{command, tee},
     readme,
     report::{Counts, count_marked, count_summary, step},
@@ -36,6 +36,10 @@ pub fn stages() -> Vec<Stage> {
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
         Stage { name: "vite", run: |setup| bundler(setup, "vite") },
         Stage { name: "webpack", run: |setup| bundler(setup, "webpack") },
+        Stage { name: "demo-node", run: |setup| demo(setup, "node") },
+        Stage { name: "demo-deno", run: |setup| demo(setup, "deno") },
+        Stage { name: "demo-bun", run: |setup| demo(setup, "bun") },
+        Stage { name: "demo-workerd", run: |setup| demo(setup, "workerd") },
     ]
 }
 
@@ -118,7 +122,19 @@ fn readme_examples(setup: &Setup) -> Result<Counts> {
         println!("README.md:{} {}", example.line, if broken { "does not compile" } else { "compiles" });
         counts += Counts::one(!broken);
     }
-    Ok(counts.judged(ended.ok))
+    counts = counts.judged(ended.ok);
+    for example in &examples {
+        let ran = tee(command(setup.runtime("node24")?).arg(example.file_name()).current_dir(&folder))?;
+        let missing = example.promised_output().find(|line| !ran.output.lines().any(|own| own == *line));
+        let why = match missing {
+            _ if !ran.ok => format!("fails:\n{}", ran.output),
+            Some(line) => format!("does not print {line:?} but\n{}", ran.output),
+            None => "runs".into(),
+        };
+        println!("README.md:{} {why}", example.line);
+        counts += Counts::one(ran.ok && missing.is_none());
+    }
+    Ok(counts)
 }
 
 /// Runs a program that prints its counts last.
@@ -192,4 +208,13 @@ fn require(setup: &Setup) -> Result<Counts> {
 fn bundler(setup: &Setup, name: &str) -> Result<Counts> {
     let browser = &setup.chromium()?.browser;
     counted(runner(setup, "bundlers.mjs")?.arg(name).env("CHROMIUM", browser))
+}
+
+/// The demo's server as `cargo xtask demo` starts it, asked by an HTTP client.
+fn demo(setup: &Setup, runtime: &str) -> Result<Counts> {
+    let words = demo::prepare(&setup.root, setup.package()?, runtime)?;
+    let mut test = command(setup.runtime("node24")?);
+    test.arg(setup.root.join("tests/demo/demo.test.mjs")).arg(demo::folder(&setup.root)).args(words);
+    let ended = tee(&mut test)?;
+    Ok(count_summary(&ended.output).judged(ended.ok))
 }

@@ -1,0 +1,19 @@
+// What a runner runs: one suite by name, in a program of its own, since the wasm loads once for each program.
+import { run, settings } from "./harness.mjs";
+
+/**
+ * `main` is everything that holds wherever `sessile` is imported; `slim` is `sessile/slim` with its wasm from
+ * `given.source`: "module", "bytes", "response", "untyped-response" or "url".
+ */
+export async function runSuite(name, given, log) {
+  Object.assign(settings, given);
+  if (name === "main") {
+    await import("./entry.test.mjs");
+    await import("./conformance.test.mjs");
+  } else if (name === "slim") {
+    await import("./slim.test.mjs");
+  } else {
+    throw new Error(`there is no suite "${name}"`);
+  }
+  return run(log);
+}
