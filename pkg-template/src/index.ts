@@ -7,6 +7,12 @@
 import { embed } from "./wasm.js";
 import { base64 } from "./wasm/inline.js";
 
-embed(() => Uint8Array.from(atob(base64), (character) => character.charCodeAt(0)));
+embed(() => {
+  const binary = atob(base64);
+  const bytes = new Uint8Array(binary.length);
+  // A plain loop: `Uint8Array.from` with a callback takes ten times as long.
+  for (let at = 0; at < bytes.length; at += 1) bytes[at] = binary.charCodeAt(at);
+  return bytes;
+});
 
 export * from "./api.js";
