@@ -102,7 +102,7 @@ mod tests {
                 if total / chunk > 100_000 {
                     continue;
                 }
-                let content: Vec<u8> = (0..total).map(|n| (n % 251) as u8).collect();
+                let content: Vec<u8> = (0_u8..251).cycle().take(total).collect();
                 let mut builder = ContentBuilder::default();
                 content.chunks(chunk).for_each(|chunk| builder.push(chunk));
                 assert_eq!(builder.len(), total);
@@ -125,8 +125,9 @@ mod tests {
         for _ in 0..5_000 {
             builder.push(&[7; 1_000]);
         }
-        let Content::Pieces(pieces) = builder.content() else { panic!("5 MB in one piece") };
-        assert!(pieces.len() < 20);
-        assert_eq!(pieces.iter().map(Bytes::len).sum::<usize>(), 5_000_000);
+        let content = builder.content();
+        assert_eq!(content.len(), 5_000_000);
+        let pieces = if let Content::Pieces(pieces) = &content { pieces.len() } else { 0 };
+        assert!((2..20).contains(&pieces), "{pieces} pieces");
     }
 }
