@@ -30,6 +30,9 @@ mod session;
 mod simplified;
 mod storage;
 
+#[cfg(feature = "testing")]
+pub mod conformance;
+
 #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
 mod js;
 
@@ -45,3 +48,8 @@ pub use crate::{
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
     storage::{SessionStorage, SessionStorageExt},
 };
+
+/// The README's example in Rust, run with the other documentation tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,0 +1,4 @@
+//! The contract in Node.
+#![cfg(target_arch = "wasm32")]
+
+mod subjects;

@@ -1,0 +1,6 @@
+//! The contract in a browser's dedicated worker.
+#![cfg(target_arch = "wasm32")]
+
+mod subjects;
+
+wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
