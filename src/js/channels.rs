@@ -68,7 +68,7 @@ impl ReadChannel {
 
     /// The consumer has ended: what it has kept of the stream fails from here on.
     pub(super) fn finish(self) {
-        let unread = self.state.reader.take().is_some();
+        let unread = self.state.let_go();
         if let Some(controller) = self.state.controller.take().filter(|_| unread) {
             controller.error_with_e(&to_js(&Error::new(
                 ErrorKind::Closed,
@@ -79,6 +79,13 @@ impl ReadChannel {
 }
 
 impl ReadState {
+    /// Frees what the channel holds, not waiting for the garbage collector to find the stream. Says whether it
+    /// was open until now.
+    fn let_go(&self) -> bool {
+        self.buffer.take();
+        self.reader.take().is_some()
+    }
+
     /// Reads the next piece into the buffer: its length, which is zero at the end and once the channel has been
     /// taken back.
     fn poll_piece(&self, task: &mut Context<'_>, most: usize) -> Poll<Result<usize, JsValue>> {
@@ -102,7 +109,7 @@ impl ReadState {
         let count = match poll_fn(|task| self.poll_piece(task, most)).await {
             Ok(count) => count,
             Err(error) => {
-                self.reader.take();
+                self.let_go();
                 return Err(error);
             }
         };
@@ -111,7 +118,7 @@ impl ReadState {
         match (count, view, request) {
             (0, _, request) => {
                 // Else it was taken back, and the stream has failed, while this piece was on its way.
-                if self.reader.take().is_some() {
+                if self.let_go() {
                     controller.close()?;
                     if let Some(request) = request {
                         request.respond_with_u32(0)?;
@@ -155,7 +162,7 @@ impl ChannelSource {
     }
 
     pub fn cancel(&self) {
-        self.state.reader.take();
+        self.state.let_go();
     }
 }
 
