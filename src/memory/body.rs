@@ -26,13 +26,25 @@ impl Body {
         // An id is at most 1,024 bytes.
         let length = u32::try_from(id.len()).unwrap_or(u32::MAX);
         match content {
-            Content::Copied(bytes) => Self { head: together(id.as_bytes(), bytes), id: length, pieces: None },
+            Content::Copied(bytes) => {
+                Self { head: together(id.as_bytes(), bytes, 0), id: length, pieces: None }
+            }
             Content::Pieces(pieces) => Self { head: id.as_bytes().into(), id: length, pieces: Some(pieces) },
         }
     }
 
     pub(super) fn id(&self) -> &[u8] {
         &self.head[..self.id as usize]
+    }
+
+    /// Whether the id is this one. By words: `==` on slices goes byte by byte on wasm32, which shows in every
+    /// look-up.
+    pub(super) fn is_of(&self, id: &[u8]) -> bool {
+        let (own, own_rest) = self.id().as_chunks::<8>();
+        let (words, rest) = id.as_chunks::<8>();
+        own.len() == words.len()
+            && own.iter().zip(words).all(|(a, b)| u64::from_ne_bytes(*a) == u64::from_ne_bytes(*b))
+            && own_rest == rest
     }
 
     /// The content's length.
@@ -52,7 +64,8 @@ impl Body {
                     self.head.truncate(self.id as usize);
                     self.head.extend_from_slice(bytes);
                 } else {
-                    self.head = together(self.id(), bytes);
+                    // It has changed its length once, and will again.
+                    self.head = together(self.id(), bytes, needed / 16);
                 }
                 self.pieces = None;
             }
@@ -86,8 +99,8 @@ impl Body {
     }
 }
 
-fn together(id: &[u8], content: &[u8]) -> Vec<u8> {
-    let mut head = Vec::with_capacity((id.len() + content.len()).next_multiple_of(GRAIN));
+fn together(id: &[u8], content: &[u8], to_spare: usize) -> Vec<u8> {
+    let mut head = Vec::with_capacity((id.len() + content.len() + to_spare).next_multiple_of(GRAIN));
     head.extend_from_slice(id);
     head.extend_from_slice(content);
     head
@@ -105,6 +118,21 @@ mod tests {
         assert_eq!((body.head.as_ptr(), body.len()), (place, 1_010));
         assert_eq!(body.payload().to_bytes(), vec![2; 1_010]);
         assert_eq!(body.id(), b"an id");
+    }
+
+    #[test]
+    fn an_id_is_told_from_its_neighbours() {
+        for length in [1, 7, 8, 9, 43, 1_024] {
+            let id = "x".repeat(length);
+            let body = Body::new(&id, Content::Copied(b"xxxxxxxxxxxxxxxx"));
+            assert!(body.is_of(id.as_bytes()));
+            assert!(!body.is_of(&id.as_bytes()[1..]) && !body.is_of(format!("{id}x").as_bytes()));
+            for at in 0..length {
+                let mut other = id.clone().into_bytes();
+                other[at] = b'y';
+                assert!(!body.is_of(&other), "byte {at} of {length}");
+            }
+        }
     }
 
     #[test]

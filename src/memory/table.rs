@@ -338,7 +338,7 @@ impl Table {
         let slots = &self.slots;
         let slot = self
             .index
-            .find(hash, |slot| slots.get(slot).is_some_and(|session| session.body.id() == id.as_bytes()))?;
+            .find(hash, |slot| slots.get(slot).is_some_and(|session| session.body.is_of(id.as_bytes())))?;
         (!self.expire(slot, now)).then_some(slot)
     }
 

@@ -348,3 +348,63 @@ fn key_of(id: &SessionId) -> String {
     let hash = Sha256::digest(id.as_str().as_bytes());
     base16ct::lower::encode_string(&hash)
 }
+
+#[cfg(test)]
+mod tests {
+    use futures::{executor::block_on, future::join_all, pending, poll};
+
+    use super::*;
+
+    /// A medium that keeps nothing and takes its time.
+    struct Slow;
+
+    impl LoadStore for Slow {
+        fn load<'a>(&'a self, _: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, Error>> {
+            Box::pin(async { Ok(None) })
+        }
+
+        fn store<'a>(&'a self, _: &'a str, _: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+            Box::pin(async {
+                pending!();
+                Ok(())
+            })
+        }
+    }
+
+    #[test]
+    fn c6_turns_are_forgotten_by_those_who_had_them_and_those_who_gave_up() -> Result<(), Error> {
+        let storage = SimplifiedSessionStorage::new(Slow, SimplifiedOptions::new())?;
+        let id = SessionId::new("id")?;
+        let turns = || storage.shared.with_keys(|keys| keys.turns.len());
+        block_on(async {
+            let set = |_| storage.set(&id, Bytes::new(), WriteOptions::new());
+            let mut first = set(0);
+            let mut waiting = join_all((0..3).map(set));
+            assert!(poll!(&mut first).is_pending() && poll!(&mut waiting).is_pending());
+            assert_eq!(turns()?, 1);
+            drop(waiting);
+            assert_eq!(turns()?, 1, "the turn of one at work is gone");
+            assert!(poll!(&mut first).is_ready());
+            assert_eq!(turns()?, 0);
+            let mut given_up = set(0);
+            assert!(poll!(&mut given_up).is_pending());
+            drop(given_up);
+            assert_eq!(turns()?, 0);
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn c4_a_write_that_begins_during_an_invalidate_is_stopped_too() -> Result<(), Error> {
+        let storage = SimplifiedSessionStorage::new(Slow, SimplifiedOptions::new())?;
+        let id = SessionId::new("id")?;
+        block_on(async {
+            let mut invalidate = storage.invalidate(&id);
+            assert!(poll!(&mut invalidate).is_pending());
+            let writer = storage.begin(&id, WriteOptions::new()).await?;
+            assert!(poll!(&mut invalidate).is_ready());
+            assert_eq!(writer.commit().await.map_err(|error| error.kind()), Err(ErrorKind::Conflict));
+            Ok(())
+        })
+    }
+}
