@@ -16,8 +16,11 @@ import type { StorageCore } from "./wasm/sessile.js";
  * and C5 promise holds for all that goes through this object, and conditional writes need `exclusive`.
  *
  * A session is whole in memory while it is written or read, and a touch stores it again. For large or busy
- * sessions implement `SessionStorage` itself. `store` is not called while another `store` of the same key is
- * under way; it must not wait for a write of the same session in this storage, which waits in turn.
+ * sessions implement `SessionStorage` itself.
+ *
+ * No two calls of `store` for one key overlap in this process. A `load` may come while a `store` is under way, and
+ * must answer the old record or the new one, never a part. `store` must not wait for a write of the same session
+ * in this storage: that write waits in turn.
  *
  * @example
  * ```js

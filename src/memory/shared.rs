@@ -33,7 +33,8 @@ enum State {
 struct Open {
     table: Table,
     fences: Fences,
-    /// Bytes of writes that are not committed yet; they count against the storage's bound.
+    /// Bytes of writes that are not committed yet. Bounded by `maxBytes` on their own: what they will replace or
+    /// evict is known only when they commit.
     staged: u64,
 }
 
