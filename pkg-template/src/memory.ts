@@ -66,13 +66,12 @@ export class SessionStorageMemory extends CoreStorage {
 
   override async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
     const core = this.#memory();
-    const now = this.#now();
+    const now = this.#time();
     const idBytes = placeId(id);
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
-    const info = this.#info(core, idBytes, now);
     const data = address === IN_PIECES ? core.readPieces(idBytes, now) : copyAt(address, cell(0));
-    return data && { data, info };
+    return data && { data, info: this.#info(core, idBytes, now) };
   }
 
   override async set(id: string, data: SessionData, options?: WriteOptions): Promise<string> {
@@ -82,7 +81,7 @@ export class SessionStorageMemory extends CoreStorage {
 
   override async getJson<T = unknown>(id: string): Promise<T | undefined> {
     const core = this.#memory();
-    const now = this.#now();
+    const now = this.#time();
     const idBytes = placeId(id);
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
@@ -105,26 +104,31 @@ export class SessionStorageMemory extends CoreStorage {
 
   override async info(id: string): Promise<SessionInfo | undefined> {
     const core = this.#memory();
-    const now = this.#now();
+    const now = this.#time();
     const idBytes = placeId(id);
     return answer(core.peek(idBytes, now)) === 0 ? undefined : this.#info(core, idBytes, now);
   }
 
   override async touch(id: string): Promise<boolean> {
     const core = this.#memory();
-    const now = this.#now();
+    const now = this.#time();
     return answer(core.touch(placeId(id), now)) === 1;
   }
 
   override async invalidate(id: string): Promise<boolean> {
     const core = this.#memory();
-    const now = this.#now();
+    const now = this.#time();
     return answer(core.invalidate(placeId(id), now)) === 1;
   }
 
   protected override coreStorage(): StorageCore {
     this.#storage ??= this.#memory().storage();
     return this.#storage;
+  }
+
+  /** A number, and no object that would run its own code when it is turned into one, with the window filled. */
+  #time(): number {
+    return Number(this.#now());
   }
 
   #memory(): MemoryCore {
@@ -153,11 +157,11 @@ export class SessionStorageMemory extends CoreStorage {
       if (options.ifRevision !== undefined) condition = this.#condition(core, options.ifRevision);
       checkSignal(options)?.throwIfAborted();
     }
-    const now = this.#now();
+    const now = this.#time();
     if (options !== undefined) tagged = placeTags(options.tags);
+    const idBytes = placeId(id);
     const placed = typeof content === "string" ? placeText(content) : placeBytes(content);
     if (placed < 0) placeLarge(content);
-    const idBytes = placeId(id);
     const revision =
       placed < 0 || tagged
         ? core.putLarge(idBytes, placed, placed < 0, now, idle, absolute, condition, tagged)

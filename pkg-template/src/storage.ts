@@ -152,8 +152,8 @@ export function notJson(cause: unknown): SessionError {
 
 /** The bytes of data that is whole already; undefined for what must be streamed. */
 export function wholeBytes(data: Exclude<SessionData, string>): Uint8Array | undefined {
-  if (data instanceof Uint8Array) return data;
   if (ArrayBuffer.isView(data)) {
+    // A view of our own: that of the caller may have a length that is code of the caller's.
     const view: ArrayBufferView = data;
     return new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
   }

@@ -58,7 +58,7 @@ export function placeBytes(content: Uint8Array): number {
   return content.length;
 }
 
-/** Puts a large content where it becomes the session's without another copy. Before {@link placeId}. */
+/** Puts a large content where it becomes the session's without another copy. */
 export function placeLarge(content: string | Uint8Array): void {
   if (typeof content === "string") {
     // Right for all-ASCII text, such as most JSON; other text is measured by encoding it.

@@ -25,6 +25,41 @@ describe("entry", () => {
     same(await storage.getJson("first"), { visits: 1 });
   });
 
+  it("C11_a_clock_that_answers_with_an_object_mixes_up_no_sessions", async () => {
+    let nested = false;
+    const other = [];
+    const clock = () => ({
+      valueOf() {
+        if (!nested) {
+          nested = true;
+          other.push(storage.set("other", "of the other"));
+          nested = false;
+        }
+        return 1_000;
+      },
+    });
+    const storage = new SessionStorageMemory({ clock });
+    await storage.set("one", "of the one");
+    await Promise.all(other);
+    const text = async (id) => new TextDecoder().decode((await storage.get(id)).data);
+    equal(await text("one"), "of the one");
+    equal(await text("other"), "of the other");
+  });
+
+  it("C11_bytes_whose_length_is_code_mix_up_no_sessions", async () => {
+    const storage = new SessionStorageMemory();
+    const other = [];
+    class Counted extends Uint8Array {
+      get length() {
+        other.push(storage.set("other", "of the other"));
+        return 10;
+      }
+    }
+    await storage.set("one", new Counted(new TextEncoder().encode("of the one").buffer));
+    await Promise.all(other);
+    equal(new TextDecoder().decode((await storage.get("one")).data), "of the one");
+  });
+
   it("keeps what is stored when init() is called late, and often", async () => {
     const storage = new SessionStorageMemory();
     await storage.setJson("kept", 1);
