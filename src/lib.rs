@@ -7,6 +7,7 @@
 //! C13, stands at [`SessionStorage`]; the feature `testing` brings a kit that checks any storage against it.
 //!
 //! - [`SessionStorageMemory`] keeps sessions in the process's memory.
+//! - [`DirectoryStorage`] keeps them in a folder, for several processes at the same time.
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
 //!
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
@@ -18,10 +19,13 @@
 
 mod channel;
 mod clock;
+mod defaults;
+mod directory;
 mod error;
 mod expiry;
 mod fence;
 mod id;
+mod key;
 mod maybe_send;
 mod memory;
 mod record;
@@ -39,12 +43,15 @@ mod js;
 pub use crate::{
     channel::{ReadSource, SessionReader, SessionWriter, StagedWrite},
     clock::{Clock, ManualClock, SystemClock, Timestamp},
+    directory::{DirectoryOptions, DirectoryStorage},
     error::{Error, ErrorKind, Failure},
     expiry::{MAX_TIMEOUT, Timeout},
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     memory::{MemoryOptions, SessionStorageMemory, WhenFull},
-    session::{Capabilities, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
+    session::{
+        Capabilities, Durability, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions,
+    },
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
     storage::{SessionStorage, SessionStorageExt},
 };

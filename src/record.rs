@@ -1,124 +1,335 @@
-//! A session as bytes on somebody else's medium: a header of fixed size, then the content.
+//! A session as bytes on somebody else's medium. `docs/format.md` describes version 1 byte by byte.
 //!
-//! | offset | bytes | what (integers are little-endian) |
-//! | ---: | ---: | --- |
-//! | 0 | 4 | `sesl` |
-//! | 4 | 1 | version of the format: 1 |
-//! | 5 | 3 | zero |
-//! | 8 | 8 | created, in milliseconds since the epoch |
-//! | 16 | 8 | last activity, the same |
-//! | 24 | 8 | idle timeout in milliseconds; all ones: none |
-//! | 32 | 8 | absolute timeout, the same |
-//! | 40 | 16 | revision, random |
-//! | 56 | 8 | length of the content |
-//! | 64 | 4 | CRC-32 (ISO-HDLC) of bytes 0 to 63 and the content |
-//! | 68 | | content |
+//! A record is a header of fixed size, the content, and the tags. The last activity stands at the end of the
+//! header under a checksum of its own, so that a touch writes these twelve bytes and nothing else.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use crc::{CRC_32_ISO_HDLC, Crc};
+use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind},
     expiry::{Lifetime, Millis},
-    session::{Revision, SessionInfo},
+    session::{Revision, SessionInfo, Tags},
 };
 
 const MAGIC: [u8; 4] = *b"sesl";
 const VERSION: u8 = 1;
-const CHECKED: usize = 64;
+
+/// Where the checked part of the header ends, and its checksum stands.
+const CHECKED: usize = 76;
+/// Where the last activity stands.
+pub(crate) const ACTIVITY_AT: usize = 80;
+/// How long it is, with its checksum.
+pub(crate) const ACTIVITY: usize = 12;
+/// Where the content begins.
+pub(crate) const HEADER: usize = ACTIVITY_AT + ACTIVITY;
+
+/// A tombstone, and what is lost with it, is remembered for this long: an hour.
+pub(crate) const TOMBSTONE_MILLIS: u64 = 60 * 60 * 1_000;
 
 /// One table of 1 KiB: the larger ones are a quarter of what the whole wasm may weigh.
 static CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
 
-/// Where the content begins.
-pub(crate) const HEADER: usize = CHECKED + 4;
+/// The running checksum of what passes by in pieces.
+#[derive(Clone)]
+pub(crate) struct Sum(Digest<'static, u32>);
 
-/// The header of a record.
+impl Sum {
+    pub(crate) fn new() -> Self {
+        Self(CRC.digest())
+    }
+
+    pub(crate) fn of(bytes: &[u8]) -> u32 {
+        CRC.checksum(bytes)
+    }
+
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    pub(crate) fn finish(self) -> u32 {
+        self.0.finalize()
+    }
+}
+
+/// What a record stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Header {
+pub(crate) enum Kind {
+    /// A session, its content behind the header.
+    Session,
+    /// A session whose content the medium keeps in records of its own.
+    SessionApart,
+    /// There was a session, or somebody said that there must be none.
+    Tombstone,
+}
+
+/// Which life of a session a record belongs to. An invalidate ends one for good: whoever comes later in the same
+/// place belongs to another, and can be told to (C4). Zero is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Lineage(u64);
+
+impl Lineage {
+    /// There was nothing.
+    pub(crate) const NONE: Self = Self(0);
+
+    fn random() -> Result<u64, Error> {
+        getrandom::u64().map_err(Error::no_random)
+    }
+
+    /// Of a session made where nothing was.
+    fn fresh() -> Result<Self, Error> {
+        Ok(Self((Self::random()? | 2) & !1))
+    }
+
+    /// Of an invalidate, and of what is made in its place.
+    fn ended() -> Result<Self, Error> {
+        Ok(Self(Self::random()? | 1))
+    }
+
+    /// Whether it began with an invalidate.
+    pub(crate) fn is_ended(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+/// All that is known of a record without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub(crate) kind: Kind,
     pub(crate) lifetime: Lifetime,
+    pub(crate) lineage: Lineage,
+    pub(crate) length: u64,
+    pub(crate) sum: u32,
+    pub(crate) tags: Tags,
     revision: [u8; 16],
 }
 
-impl Header {
-    /// The header of a new revision.
-    pub(crate) fn new(lifetime: Lifetime) -> Result<Self, Error> {
+impl Head {
+    /// The head of a new revision of a session in the place of `old`, still without content.
+    pub(crate) fn session(lifetime: Lifetime, tags: Tags, old: Lineage) -> Result<Self, Error> {
         let mut revision = [0; 16];
         getrandom::fill(&mut revision).map_err(Error::no_random)?;
-        Ok(Self { lifetime, revision })
+        let lineage = if old == Lineage::NONE { Lineage::fresh()? } else { old };
+        Ok(Self { kind: Kind::Session, lifetime, lineage, length: 0, sum: 0, tags, revision })
+    }
+
+    /// What stands in the place of a session that was invalidated at `now`.
+    pub(crate) fn tombstone(now: Timestamp) -> Result<Self, Error> {
+        let lifetime = Lifetime::begin(now, Millis::NEVER, Millis::new(TOMBSTONE_MILLIS));
+        let mut head = Self::session(lifetime, Tags::default(), Lineage::ended()?)?;
+        head.kind = Kind::Tombstone;
+        Ok(head)
+    }
+
+    /// Describes the content of this length and checksum.
+    pub(crate) fn with_content(mut self, length: u64, sum: u32) -> Self {
+        (self.length, self.sum) = (length, sum);
+        self
+    }
+
+    pub(crate) fn is_session(&self) -> bool {
+        self.kind != Kind::Tombstone
     }
 
     pub(crate) fn revision(&self) -> Revision {
         Revision::new(Base64UrlUnpadded::encode_string(&self.revision))
     }
 
-    pub(crate) fn info(&self, content: usize) -> SessionInfo {
+    /// A name that no other record has.
+    pub(crate) fn name(&self) -> String {
+        base16ct::lower::encode_string(&self.revision)
+    }
+
+    pub(crate) fn info(&self) -> SessionInfo {
         let mut info = SessionInfo::new(self.revision(), self.lifetime.created);
-        info.byte_length = Some(content as u64);
+        info.byte_length = Some(self.length);
         info.expires_at = self.lifetime.expires_at();
+        info.tags = self.tags.clone();
         info
     }
 
-    /// Fills in the header of a record whose first [`HEADER`] bytes were left free before the content.
-    pub(crate) fn seal(&self, record: &mut [u8]) {
-        let Some((header, content)) = record.split_at_mut_checked(HEADER) else { return };
-        header.fill(0);
+    /// What stands before the content.
+    pub(crate) fn header(&self) -> [u8; HEADER] {
+        let mut header = [0; HEADER];
         header[..4].copy_from_slice(&MAGIC);
         header[4] = VERSION;
-        let Lifetime { created, active, idle, absolute } = self.lifetime;
-        let words = [created.as_millis(), active.as_millis(), idle.get(), absolute.get()];
-        for (word, place) in words.iter().zip(header[8..40].chunks_exact_mut(8)) {
-            place.copy_from_slice(&word.to_le_bytes());
-        }
-        header[40..56].copy_from_slice(&self.revision);
-        header[56..64].copy_from_slice(&(content.len() as u64).to_le_bytes());
-        let sum = checksum(&header[..CHECKED], content);
-        header[CHECKED..].copy_from_slice(&sum.to_le_bytes());
+        header[5] = match self.kind {
+            Kind::Session => 0,
+            Kind::SessionApart => 1,
+            Kind::Tombstone => 2,
+        };
+        let Lifetime { created, idle, absolute, .. } = self.lifetime;
+        header[8..16].copy_from_slice(&created.as_millis().to_le_bytes());
+        header[16..24].copy_from_slice(&idle.get().to_le_bytes());
+        header[24..32].copy_from_slice(&absolute.get().to_le_bytes());
+        header[32..48].copy_from_slice(&self.revision);
+        header[48..56].copy_from_slice(&self.lineage.0.to_le_bytes());
+        header[56..64].copy_from_slice(&self.length.to_le_bytes());
+        header[64..68].copy_from_slice(&self.sum.to_le_bytes());
+        let tags = self.tags_block();
+        // At most 64 tags of 1,024 bytes.
+        #[allow(clippy::cast_possible_truncation)]
+        header[68..72].copy_from_slice(&(tags.len() as u32).to_le_bytes());
+        header[72..76].copy_from_slice(&Sum::of(&tags).to_le_bytes());
+        let sum = Sum::of(&header[..CHECKED]);
+        header[CHECKED..ACTIVITY_AT].copy_from_slice(&sum.to_le_bytes());
+        header[ACTIVITY_AT..].copy_from_slice(&self.activity());
+        header
     }
 
-    /// Reads the header of a whole record and checks all of it (C12).
+    /// What a touch writes at [`ACTIVITY_AT`].
+    pub(crate) fn activity(&self) -> [u8; ACTIVITY] {
+        let mut activity = [0; ACTIVITY];
+        let active = self.lifetime.active.as_millis().to_le_bytes();
+        activity[..8].copy_from_slice(&active);
+        activity[8..].copy_from_slice(&activity_sum(&self.revision, &active).to_le_bytes());
+        activity
+    }
+
+    /// What stands behind the content: each tag behind its length.
+    pub(crate) fn tags_block(&self) -> Vec<u8> {
+        let mut block = Vec::new();
+        for tag in self.tags.iter() {
+            // A tag has at most 1,024 bytes.
+            #[allow(clippy::cast_possible_truncation)]
+            block.extend_from_slice(&(tag.len() as u16).to_le_bytes());
+            block.extend_from_slice(tag.as_bytes());
+        }
+        block
+    }
+
+    /// A whole record.
+    pub(crate) fn record(&self, content: &[u8]) -> Vec<u8> {
+        let mut record = Vec::with_capacity(HEADER + content.len());
+        record.extend_from_slice(&self.header());
+        record.extend_from_slice(content);
+        record.extend_from_slice(&self.tags_block());
+        record
+    }
+
+    /// Reads a whole record and checks all of it (C12).
     pub(crate) fn open(record: &[u8]) -> Result<Self, Error> {
-        let (header, content) =
-            record.split_at_checked(HEADER).ok_or_else(|| corrupt("it is too short for a header"))?;
+        let outline = Outline::read(record)?;
+        let (content, tags) = outline.split(record)?;
+        let head = outline.with_tags(tags)?;
+        if Sum::of(content) != head.sum {
+            return Err(corrupt("the checksum of its content does not match"));
+        }
+        Ok(head)
+    }
+}
+
+/// A header, before the tags are known, which stand behind the content.
+pub(crate) struct Outline {
+    head: Head,
+    tags_length: usize,
+    tags_sum: u32,
+}
+
+impl Outline {
+    /// Reads the header that a record begins with, and checks it.
+    pub(crate) fn read(start: &[u8]) -> Result<Self, Error> {
+        let header = start.get(..HEADER).ok_or_else(|| corrupt("it is too short for a header"))?;
         if header[..4] != MAGIC {
             return Err(corrupt("it does not begin as one"));
         }
         if header[4] != VERSION {
             return Err(corrupt("its version is not known to this release"));
         }
-        if word(header, 56) != content.len() as u64 {
-            return Err(corrupt("its content has another length than it says"));
+        if header[CHECKED..ACTIVITY_AT] != Sum::of(&header[..CHECKED]).to_le_bytes() {
+            return Err(corrupt("the checksum of its header does not match"));
         }
-        if header[CHECKED..] != checksum(&header[..CHECKED], content).to_le_bytes() {
-            return Err(corrupt("its checksum does not match"));
-        }
+        let kind = match header[5] {
+            0 => Kind::Session,
+            1 => Kind::SessionApart,
+            2 => Kind::Tombstone,
+            _ => return Err(corrupt("its kind is not known to this release")),
+        };
         let mut revision = [0; 16];
-        revision.copy_from_slice(&header[40..56]);
+        revision.copy_from_slice(&header[32..48]);
+        let (active, sum) = header[ACTIVITY_AT..].split_at(8);
+        if *sum != activity_sum(&revision, active).to_le_bytes() {
+            return Err(corrupt("the checksum of its last activity does not match"));
+        }
         let lifetime = Lifetime {
             created: Timestamp::from_millis(word(header, 8)),
-            active: Timestamp::from_millis(word(header, 16)),
-            idle: Millis::new(word(header, 24)),
-            absolute: Millis::new(word(header, 32)),
+            active: Timestamp::from_millis(word(active, 0)),
+            idle: Millis::new(word(header, 16)),
+            absolute: Millis::new(word(header, 24)),
         };
-        Ok(Self { lifetime, revision })
+        let head = Head {
+            kind,
+            lifetime,
+            lineage: Lineage(word(header, 48)),
+            length: word(header, 56),
+            sum: half(header, 64),
+            tags: Tags::default(),
+            revision,
+        };
+        Ok(Self { head, tags_length: half(header, 68) as usize, tags_sum: half(header, 72) })
+    }
+
+    /// Where the tags begin and how long they are.
+    pub(crate) fn tags(&self) -> (u64, usize) {
+        let before = if self.head.kind == Kind::SessionApart { 0 } else { self.head.length };
+        ((HEADER as u64).saturating_add(before), self.tags_length)
+    }
+
+    /// How long the whole record is.
+    pub(crate) fn record_length(&self) -> u64 {
+        let (at, length) = self.tags();
+        at.saturating_add(length as u64)
+    }
+
+    /// The content and the tags of a whole record.
+    pub(crate) fn split<'a>(&self, record: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Error> {
+        if record.len() as u64 != self.record_length() {
+            return Err(corrupt("it has another length than it says"));
+        }
+        Ok(record[HEADER..].split_at(record.len() - HEADER - self.tags_length))
+    }
+
+    /// The whole head.
+    pub(crate) fn with_tags(self, block: &[u8]) -> Result<Head, Error> {
+        let mut head = self.head;
+        if block.len() != self.tags_length || Sum::of(block) != self.tags_sum {
+            return Err(corrupt("the checksum of its tags does not match"));
+        }
+        let mut tags = Vec::new();
+        let mut rest = block;
+        while let Some((length, more)) = rest.split_first_chunk::<2>() {
+            let tag = more.split_at_checked(u16::from_le_bytes(*length).into());
+            let (tag, more) = tag.ok_or_else(|| corrupt("a tag is cut off"))?;
+            tags.push(std::str::from_utf8(tag).map_err(|_| corrupt("a tag is not valid Unicode"))?);
+            rest = more;
+        }
+        head.tags = Tags::new(tags).map_err(|_| corrupt("its tags are not valid"))?;
+        Ok(head)
     }
 }
 
-fn word(header: &[u8], at: usize) -> u64 {
+fn activity_sum(revision: &[u8], active: &[u8]) -> u32 {
+    let mut sum = Sum::new();
+    sum.update(revision);
+    sum.update(active);
+    sum.finish()
+}
+
+/// Both are called with ranges of a header of known length.
+fn word(bytes: &[u8], at: usize) -> u64 {
     let mut word = [0; 8];
-    word.copy_from_slice(&header[at..at + 8]);
+    word.copy_from_slice(&bytes[at..at + 8]);
     u64::from_le_bytes(word)
 }
 
-fn checksum(header: &[u8], content: &[u8]) -> u32 {
-    let mut sum = CRC.digest();
-    sum.update(header);
-    sum.update(content);
-    sum.finalize()
+fn half(bytes: &[u8], at: usize) -> u32 {
+    let mut half = [0; 4];
+    half.copy_from_slice(&bytes[at..at + 4]);
+    u32::from_le_bytes(half)
 }
 
-fn corrupt(how: &str) -> Error {
+pub(crate) fn corrupt(how: &str) -> Error {
     Error::new(ErrorKind::Corrupt, format!("a stored session is not a whole record: {how}"))
 }
 
@@ -126,41 +337,80 @@ fn corrupt(how: &str) -> Error {
 mod tests {
     use super::*;
 
-    fn record(content: &[u8]) -> (Header, Vec<u8>) {
+    fn head() -> Result<Head, Error> {
         let lifetime = Lifetime {
             created: Timestamp::from_millis(1),
             active: Timestamp::from_millis(2),
             idle: Millis::new(3),
             absolute: Millis::NEVER,
         };
-        let header = Header { lifetime, revision: *b"0123456789abcdef" };
-        let mut record = vec![0xff; HEADER];
-        record.extend_from_slice(content);
-        header.seal(&mut record);
-        (header, record)
+        let tags = Tags::new(["user:17", "é"])?;
+        let mut head = Head::session(lifetime, tags, Lineage(8))?.with_content(12, Sum::of(b"some content"));
+        head.revision = *b"0123456789abcdef";
+        Ok(head)
     }
 
     #[test]
-    fn c12_every_damaged_bit_and_every_cut_is_found() {
-        let (header, record) = record(b"some content");
-        assert_eq!(Header::open(&record).ok(), Some(header));
+    fn c12_every_damaged_bit_and_every_cut_is_found() -> Result<(), Error> {
+        let head = head()?;
+        let record = head.record(b"some content");
+        assert_eq!(Head::open(&record)?, head);
+        let kind = |record: &[u8]| Head::open(record).err().map(|error| error.kind());
         for bit in 0..record.len() * 8 {
             let mut damaged = record.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(Header::open(&damaged).err().map(|error| error.kind()), Some(ErrorKind::Corrupt));
+            assert_eq!(kind(&damaged), Some(ErrorKind::Corrupt), "bit {bit}");
         }
         for length in 0..record.len() {
-            assert!(Header::open(&record[..length]).is_err());
+            assert_eq!(kind(&record[..length]), Some(ErrorKind::Corrupt), "{length} bytes");
         }
-        assert!(Header::open(&[&record[..], b"x"].concat()).is_err());
+        assert_eq!(kind(&[&record[..], b"x"].concat()), Some(ErrorKind::Corrupt));
+        Ok(())
     }
 
     #[test]
-    fn the_format_is_that_of_version_1() {
-        let (_, record) = record(b"hi");
-        let expected = b"sesl\x01\0\0\0\x01\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\
-            \xff\xff\xff\xff\xff\xff\xff\xff0123456789abcdef\x02\0\0\0\0\0\0\0";
+    fn c7_a_touch_changes_the_activity_alone() -> Result<(), Error> {
+        let mut head = head()?;
+        let mut record = head.record(b"some content");
+        head.lifetime.touch(Timestamp::from_millis(9));
+        record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
+        assert_eq!(Head::open(&record)?, head);
+        assert_eq!(record, head.record(b"some content"));
+        Ok(())
+    }
+
+    #[test]
+    fn the_activity_of_another_revision_is_not_taken() -> Result<(), Error> {
+        let mut other = head()?;
+        other.revision = *b"fedcba9876543210";
+        let mut record = head()?.record(b"some content");
+        record[ACTIVITY_AT..HEADER].copy_from_slice(&other.activity());
+        assert!(Head::open(&record).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn the_format_is_that_of_version_1() -> Result<(), Error> {
+        let record = head()?.record(b"some content");
+        let expected = b"sesl\x01\0\0\0\x01\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\xff\xff\xff\xff\xff\xff\xff\xff\
+            0123456789abcdef\x08\0\0\0\0\0\0\0\x0c\0\0\0\0\0\0\0";
         assert_eq!(record[..64], expected[..]);
-        assert_eq!(record[68..], *b"hi");
+        assert_eq!(record[HEADER..], *b"some content\x07\0user:17\x02\0\xc3\xa9");
+        Ok(())
+    }
+
+    #[test]
+    fn c4_a_lineage_tells_how_it_began() -> Result<(), Error> {
+        let now = Timestamp::from_millis(5);
+        let life = Lifetime::begin(now, Millis::NEVER, Millis::NEVER);
+        let first = Head::session(life, Tags::default(), Lineage::NONE)?;
+        assert!(first.lineage != Lineage::NONE && !first.lineage.is_ended());
+        let next = Head::session(life, Tags::default(), first.lineage)?;
+        assert_eq!(next.lineage, first.lineage);
+        assert_ne!(next.revision(), first.revision());
+        let end = Head::tombstone(now)?;
+        assert!(end.lineage.is_ended() && !end.is_session());
+        assert_eq!(end.lifetime.deadline(), 5 + TOMBSTONE_MILLIS);
+        Ok(())
     }
 }

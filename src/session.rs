@@ -220,6 +220,16 @@ impl Tags {
     }
 }
 
+/// What a power cut may undo of a write that has resolved (C9). A crash of the process undoes nothing in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Durability {
+    /// The last moments before a power cut may be lost; no session is left half written.
+    #[default]
+    Relaxed,
+    /// Nothing: a write resolves when the disk has it.
+    Strict,
+}
+
 /// What a storage can do. The conformance kit checks what is declared here, and that the rest is
 /// refused with [`ErrorKind::Unsupported`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

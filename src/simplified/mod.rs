@@ -14,19 +14,19 @@ use std::{
 
 use bytes::Bytes;
 use futures::io::Cursor;
-use sha2::{Digest, Sha256};
 
 pub use self::options::SimplifiedOptions;
 use self::writer::RecordWriter;
 use crate::{
     channel::{SessionReader, SessionWriter},
-    clock::{Clock, Timestamp},
+    clock::Timestamp,
+    defaults::check_timeouts,
     error::{Error, ErrorKind},
-    expiry::Millis,
     fence::Fences,
     id::SessionId,
+    key::Key,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
-    record::{HEADER, Header},
+    record::{ACTIVITY_AT, HEADER, Head},
     seed::SeededState,
     session::{Capabilities, IfRevision, SessionInfo, StorageStats, WriteOptions},
     storage::SessionStorage,
@@ -100,13 +100,9 @@ impl<L: LoadStore + 'static> SimplifiedSessionStorage<L> {
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a timeout or a limit of zero, or a timeout of more than 100 years.
     pub fn new(medium: L, options: SimplifiedOptions) -> Result<Self, Error> {
-        let idle = options.idle.resolve(Millis::NEVER)?;
-        let absolute = options.absolute.resolve(Millis::NEVER)?;
-        if options.session_bytes == 0 {
-            return Err(Error::new(ErrorKind::InvalidOption, "a limit of zero keeps no session"));
-        }
+        options.defaults.check()?;
         let closed = AtomicBool::new(false);
-        let shared = Shared { medium, options, idle, absolute, keys: Mutex::default(), closed };
+        let shared = Shared { medium, options, keys: Mutex::default(), closed };
         Ok(Self { shared: Arc::new(shared) })
     }
 }
@@ -128,8 +124,6 @@ const NO_TAGS: &str = "this storage keeps no tags: see its capabilities";
 struct Shared<L> {
     medium: L,
     options: SimplifiedOptions,
-    idle: Millis,
-    absolute: Millis,
     keys: Mutex<Option<Keys>>,
     closed: AtomicBool,
 }
@@ -172,17 +166,17 @@ impl<L: LoadStore> Shared<L> {
     /// The stored record, unless it has expired.
     async fn load(&self, key: &str, now: Timestamp) -> Result<Stored, Error> {
         let Some(record) = self.medium.load(key).await? else { return Ok(Stored::Nothing) };
-        let header = Header::open(&record)?;
-        Ok(if header.lifetime.is_over(now) { Stored::Expired } else { Stored::Live(header, record) })
+        let head = Head::open(&record)?;
+        Ok(if head.lifetime.is_over(now) { Stored::Expired } else { Stored::Live(head, record) })
     }
 
     /// The live record. What has expired is removed, so that a clock that goes back cannot revive it.
-    async fn find(&self, id: &SessionId) -> Result<Option<(Header, Vec<u8>)>, Error> {
+    async fn find(&self, id: &SessionId) -> Result<Option<(Head, Vec<u8>)>, Error> {
         self.check_open()?;
-        let now = self.options.clock.now()?;
-        let key = key_of(id);
+        let now = self.options.defaults.now()?;
+        let key = Key::of(id).hex();
         match self.load(&key, now).await? {
-            Stored::Live(header, record) => Ok(Some((header, record))),
+            Stored::Live(head, record) => Ok(Some((head, record))),
             Stored::Nothing => Ok(None),
             Stored::Expired => {
                 let _turn = self.turn(id).await?;
@@ -198,7 +192,7 @@ impl<L: LoadStore> Shared<L> {
 enum Stored {
     Nothing,
     Expired,
-    Live(Header, Vec<u8>),
+    Live(Head, Vec<u8>),
 }
 
 /// The right to change one session. Given back when dropped.
@@ -244,11 +238,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
     fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
         Box::pin(async move {
             let found = self.shared.find(id).await?;
-            Ok(found.map(|(header, record)| {
-                let content = Bytes::from(record).slice(HEADER..);
-                let info = header.info(content.len());
-                (content, info)
-            }))
+            Ok(found.map(|(head, record)| (Bytes::from(record).slice(HEADER..), head.info())))
         })
     }
 
@@ -268,15 +258,14 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             if options.tags.as_ref().is_some_and(|tags| !tags.is_empty()) {
                 return Err(Error::unsupported(NO_TAGS));
             }
-            options.idle.resolve(Millis::NEVER)?;
-            options.absolute.resolve(Millis::NEVER)?;
+            check_timeouts(&options)?;
             let mark = shared.with_keys(|keys| keys.fences.enter(id))?;
             Ok(SessionWriter::new(RecordWriter {
                 shared: Arc::clone(shared),
                 id: id.clone(),
                 mark,
                 options,
-                record: vec![0; HEADER],
+                content: Vec::new(),
             }))
         })
     }
@@ -284,15 +273,15 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
     fn touch<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             self.shared.check_open()?;
-            let now = self.shared.options.clock.now()?;
-            let key = key_of(id);
+            let now = self.shared.options.defaults.now()?;
+            let key = Key::of(id).hex();
             let _turn = self.shared.turn(id).await?;
             let (data, there) = match self.shared.load(&key, now).await? {
                 Stored::Nothing => return Ok(false),
                 Stored::Expired => (None, false),
-                Stored::Live(mut header, mut record) => {
-                    header.lifetime.touch(now);
-                    header.seal(&mut record);
+                Stored::Live(mut head, mut record) => {
+                    head.lifetime.touch(now);
+                    record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
                     (Some(record), true)
                 }
             };
@@ -304,8 +293,8 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
     fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             self.shared.check_open()?;
-            let now = self.shared.options.clock.now()?;
-            let key = key_of(id);
+            let now = self.shared.options.defaults.now()?;
+            let key = Key::of(id).hex();
             self.shared.with_keys(|keys| keys.fences.raise(id.as_str()))?;
             let _turn = self.shared.turn(id).await?;
             // A damaged record is no session, but it goes all the same.
@@ -343,11 +332,6 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             Ok(())
         })
     }
-}
-
-fn key_of(id: &SessionId) -> String {
-    let hash = Sha256::digest(id.as_str().as_bytes());
-    base16ct::lower::encode_string(&hash)
 }
 
 #[cfg(test)]

@@ -1,0 +1,103 @@
+//! What a folder needs of a file system, natively and through `node:fs`.
+
+use std::{fmt, io, time::Duration};
+
+use bytes::Bytes;
+
+use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
+
+/// The calls of a file system, each as coarse as it can be: a call may be a hop to a thread, or over the border of
+/// wasm. Paths are absolute, or relative to the process's own folder.
+///
+/// Files are made for their owner alone (0600, folders 0700), and a link is never followed at a path's end.
+pub(crate) trait Files: fmt::Debug + MaybeSend + MaybeSync {
+    /// Opens a file and reads its first `most` bytes; `None` where there is none.
+    fn open<'a>(
+        &'a self,
+        path: &'a str,
+        most: usize,
+        mode: Mode,
+    ) -> BoxFuture<'a, io::Result<Option<Opened>>>;
+
+    /// Makes a file that was not there, of these bytes, on the disk when it resolves if `sync` says so.
+    fn create<'a>(&'a self, path: &'a str, bytes: Bytes, sync: bool) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Makes a file that was not there, to write to.
+    fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>>;
+
+    /// Gives a file or a folder another path, in the place of the file or the empty folder there.
+    fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Gives a file a second path, where nothing is.
+    fn link<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Removes a file.
+    fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Removes a file, or a folder with all that is in it; well also where nothing is.
+    fn remove_all<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Makes a folder and those that lead to it; well also where it is.
+    fn make_folder<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// The names in a folder; `None` where there is no folder.
+    fn list<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Option<Vec<String>>>>;
+
+    /// How long ago a file was changed, by the machine's clock.
+    fn age<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Duration>>;
+
+    /// Whether there is anything.
+    fn is_there<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<bool>>;
+
+    /// Puts a folder's names on the disk.
+    fn sync_folder<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Lets others work for a while.
+    fn pause(&self, time: Duration) -> BoxFuture<'_, ()>;
+
+    /// A clock that only goes forward.
+    fn elapsed(&self) -> Duration;
+
+    /// Renames at once, for those who are dropped. What fails is found by others later.
+    fn rename_now(&self, from: &str, to: &str);
+
+    /// Removes a file at once, for those who are dropped.
+    fn remove_now(&self, path: &str);
+}
+
+/// What a file is opened for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Read,
+    /// Also to change a part of it.
+    Update,
+}
+
+/// The beginning of a file.
+pub(crate) struct Opened {
+    pub(crate) start: Vec<u8>,
+    /// The file itself, where there is more of it, or it was opened to be changed.
+    pub(crate) rest: Option<(u64, Box<dyn File>)>,
+}
+
+impl Opened {
+    /// How long the file is.
+    pub(crate) fn length(&self) -> u64 {
+        self.rest.as_ref().map_or(self.start.len() as u64, |(length, _)| *length)
+    }
+}
+
+/// An open file. Dropped, it is closed.
+pub(crate) trait File: MaybeSend + MaybeSync {
+    /// Reads up to this many bytes at an offset; fewer only at the end.
+    fn read_at(&self, at: u64, length: usize) -> BoxFuture<'static, io::Result<Bytes>>;
+
+    /// Writes all bytes at an offset.
+    fn write_at(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>>;
+
+    /// Writes all bytes at an offset, and ends the file there.
+    fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>>;
+
+    /// Puts the file on the disk.
+    fn sync(&self) -> BoxFuture<'static, io::Result<()>>;
+}

@@ -1,0 +1,460 @@
+//! Records as files of one folder, on any file system.
+
+use std::{fmt, io, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+
+use super::{
+    files::{File, Files, Mode, Opened},
+    medium::{Body, Change, Content, Current, Decide, Directory, PIECE, Pieces, Record, Stage},
+    paths::Paths,
+    survey::Survey,
+    token::{Token, Tokens},
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind},
+    key::Key,
+    maybe_send::BoxFuture,
+    record::{ACTIVITY_AT, HEADER, Head, Lineage, Outline, Sum, corrupt},
+    session::Durability,
+};
+
+/// What a change reads of a record: the header, and most tags with it.
+const GLANCE: usize = 4 * 1024;
+
+/// A folder of sessions.
+pub(crate) struct Folder {
+    pub(super) files: Arc<dyn Files>,
+    pub(super) paths: Paths,
+    pub(super) tokens: Tokens,
+    pub(super) survey: Survey,
+    strict: bool,
+}
+
+impl Folder {
+    pub(crate) fn new(files: Arc<dyn Files>, root: &str, durability: Durability) -> Result<Self, Error> {
+        let mut holder = [0; 12];
+        getrandom::fill(&mut holder).map_err(Error::no_random)?;
+        let holder = base16ct::lower::encode_string(&holder);
+        let paths = Paths::new(root);
+        Ok(Self {
+            tokens: Tokens::new(Arc::clone(&files), paths.clone(), holder),
+            files,
+            paths,
+            survey: Survey::default(),
+            strict: durability == Durability::Strict,
+        })
+    }
+
+    /// What stands before and behind the content of a record; and the file, where it was opened to be changed.
+    pub(super) async fn glance(&self, key: &Key, mode: Mode) -> Result<Glance, Error> {
+        let opened = match self.files.open(&self.paths.record(key), GLANCE, mode).await {
+            Ok(None) => return Ok(Glance::Nothing),
+            Ok(Some(opened)) => opened,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Glance::Damaged),
+            Err(error) => return Err(failed(error)),
+        };
+        // A touch must not vouch for what it could have seen to be damaged.
+        let is_whole = opened.start.len() as u64 == opened.length();
+        let read = if mode == Mode::Update && is_whole {
+            Head::open(&opened.start)
+        } else {
+            read_head(&opened).await
+        };
+        match read {
+            Ok(head) => Ok(Glance::Record(head, opened.rest.map(|(_, file)| file))),
+            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Glance::Damaged),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// One try to look and to change. `Lost`: the token was taken away, and nothing has changed.
+    async fn attempt(
+        &self,
+        token: &Token<'_>,
+        key: &Key,
+        content: &mut Content,
+        before: Option<Lineage>,
+        decide: &mut dyn Decide,
+    ) -> Result<(), Stopped> {
+        let mode = if matches!(content, Content::Same) { Mode::Update } else { Mode::Read };
+        let glance = self.glance(key, mode).await?;
+        match decide.decide(before, glance.current())? {
+            Change::Leave => Ok(()),
+            Change::Publish(head) => self.publish(token, key, content, &glance, &head).await,
+            Change::Touch(head) => {
+                if let Glance::Record(_, Some(file)) = glance {
+                    let activity = Bytes::copy_from_slice(&head.activity());
+                    file.write_at(ACTIVITY_AT as u64, activity).await.map_err(failed)?;
+                }
+                // The file was this session's only if nobody took the token meanwhile.
+                let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
+                if is_held { Ok(()) } else { Err(Stopped::Lost) }
+            }
+            Change::Remove => {
+                let aside = self.move_aside(token, key).await?;
+                self.files.remove(&aside).await.map_err(failed)?;
+                self.untag(token, key, glance.head(), None).await?;
+                Ok(())
+            }
+            Change::Quarantine => self.quarantine(token, key).await,
+        }
+    }
+
+    async fn publish(
+        &self,
+        token: &Token<'_>,
+        key: &Key,
+        content: &mut Content,
+        glance: &Glance,
+        head: &Head,
+    ) -> Result<(), Stopped> {
+        if let Glance::Damaged = glance {
+            self.quarantine(token, key).await?;
+        }
+        self.tag(key, head, glance.head()).await?;
+        let staged = format!("{}/{}", token.path(), head.name());
+        let written = match content {
+            Content::Staged(stage) => {
+                stage.complete(head).await?;
+                self.files.link(stage.name(), &staged).await
+            }
+            Content::Whole(bytes) => self.files.create(&staged, head.record(bytes).into(), self.strict).await,
+            Content::None | Content::Same => {
+                self.files.create(&staged, head.record(&[]).into(), self.strict).await
+            }
+        };
+        if let Err(error) = written {
+            if error.kind() == io::ErrorKind::NotFound {
+                return Err(self.lost_or(token, error).await?);
+            }
+            self.files.remove_now(&staged);
+            return Err(failed(error).into());
+        }
+        self.files.rename(&staged, &self.paths.record(key)).await.map_err(or_lost)?;
+        if self.strict {
+            self.files.sync_folder(&self.paths.part(key.part())).await.map_err(failed)?;
+        }
+        if let Content::Staged(stage) = content {
+            stage.clear();
+        }
+        self.untag(token, key, glance.head(), Some(head)).await?;
+        Ok(())
+    }
+
+    /// Moves what is under a key into the token: which works only for who holds it.
+    async fn move_aside(&self, token: &Token<'_>, key: &Key) -> Result<String, Stopped> {
+        let aside = format!("{}/{}", token.path(), self.tokens.unique());
+        match self.files.rename(&self.paths.record(key), &aside).await {
+            Ok(()) => Ok(aside),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.lost_or(token, error).await?),
+            Err(error) => Err(failed(error).into()),
+        }
+    }
+
+    async fn quarantine(&self, token: &Token<'_>, key: &Key) -> Result<(), Stopped> {
+        let aside = self.move_aside(token, key).await?;
+        let folder = self.paths.damaged();
+        self.files.make_folder(&folder).await.map_err(failed)?;
+        let put_away = format!("{folder}/{}-{}", key.hex(), self.tokens.unique());
+        self.files.rename(&aside, &put_away).await.map_err(failed)?;
+        Ok(())
+    }
+
+    /// What a missing file means while a token is held.
+    async fn lost_or(&self, token: &Token<'_>, error: io::Error) -> Result<Stopped, Error> {
+        let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
+        Ok(if is_held { failed(error).into() } else { Stopped::Lost })
+    }
+
+    /// Enters a session under the tags that it did not have: before it is published, so that it is never without (C13).
+    async fn tag(&self, key: &Key, head: &Head, old: Option<&Head>) -> Result<(), Error> {
+        for tag in head.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag))) {
+            let (folder, prefix) = self.paths.tag(tag);
+            let entry = format!("{folder}/{prefix}{}", key.hex());
+            let mut made = self.files.create(&entry, Bytes::new(), false).await;
+            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                self.files.make_folder(&folder).await.map_err(failed)?;
+                made = self.files.create(&entry, Bytes::new(), false).await;
+            }
+            match made {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
+                _ if self.strict => self.files.sync_folder(&folder).await.map_err(failed)?,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the entries of the tags that a session has no more.
+    async fn untag(
+        &self,
+        token: &Token<'_>,
+        key: &Key,
+        old: Option<&Head>,
+        new: Option<&Head>,
+    ) -> Result<(), Error> {
+        let Some(old) = old else { return Ok(()) };
+        for tag in old.tags.iter().filter(|tag| !new.is_some_and(|new| new.tags.contains(tag))) {
+            let (folder, prefix) = self.paths.tag(tag);
+            self.remove_entry(token, &format!("{folder}/{prefix}{}", key.hex())).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes an entry by way of the token: who has lost that may not, since the next holder may have made it anew.
+    pub(super) async fn remove_entry(&self, token: &Token<'_>, entry: &str) -> Result<(), Error> {
+        let aside = format!("{}/{}", token.path(), self.tokens.unique());
+        match self.files.rename(entry, &aside).await {
+            Ok(()) => self.files.remove(&aside).await.map_err(failed),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(failed(error)),
+        }
+    }
+}
+
+impl Directory for Folder {
+    fn open<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>, Error>> {
+        Box::pin(async move {
+            let path = self.paths.record(key);
+            match self.files.open(&path, HEADER + PIECE, Mode::Read).await {
+                Ok(None) => Ok(None),
+                Ok(Some(opened)) => read_record(opened).await.map(Some),
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                    Err(corrupt("something else is in its place"))
+                }
+                Err(error) => Err(failed(error)),
+            }
+        })
+    }
+
+    fn stage(&self) -> BoxFuture<'_, Result<Box<dyn Stage>, Error>> {
+        Box::pin(async move {
+            let folder = self.paths.staged();
+            let path = format!("{folder}/{}", self.tokens.unique());
+            let mut made = self.files.stage(&path).await;
+            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
+                self.files.make_folder(&folder).await.map_err(failed)?;
+                made = self.files.stage(&path).await;
+            }
+            let file: Arc<dyn File> = made.map_err(failed)?.into();
+            let files = Arc::clone(&self.files);
+            Ok(Box::new(StagedFile { files, file, path, at: HEADER as u64, strict: self.strict })
+                as Box<dyn Stage>)
+        })
+    }
+
+    fn change<'a>(
+        &'a self,
+        key: &'a Key,
+        content: &'a mut Content,
+        decide: &'a mut dyn Decide,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let (turn, before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
+                (turn, None)
+            } else {
+                let before = self.glance(key, Mode::Read).await?.current().lineage();
+                (self.tokens.turn(key.part()).await, Some(before))
+            };
+            loop {
+                let token = self.tokens.take(key.part(), &turn).await.map_err(failed)?;
+                let done = self.attempt(&token, key, content, before, decide).await;
+                token.give_back().await;
+                match done {
+                    Ok(()) => return Ok(()),
+                    Err(Stopped::Lost) => {}
+                    Err(Stopped::Failed(error)) => return Err(error),
+                }
+            }
+        })
+    }
+
+    fn tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<Key>, Error>> {
+        Box::pin(async move {
+            let (folder, prefix) = self.paths.tag(tag);
+            let names = self.files.list(&folder).await.map_err(failed)?.unwrap_or_default();
+            let entries = names.iter().filter(|name| name.starts_with(&prefix));
+            Ok(entries.filter_map(|name| Paths::tagged_key(name)).collect())
+        })
+    }
+
+    fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
+        Box::pin(self.find_over(now, limit))
+    }
+
+    fn tidy(&self) -> BoxFuture<'_, Result<(), Error>> {
+        Box::pin(self.clear_leftovers())
+    }
+
+    fn count(&self) -> BoxFuture<'_, Result<(u64, u64), Error>> {
+        Box::pin(self.count_records())
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
+        // Every file is closed by who reads it, and every token given back by who took it.
+        Box::pin(async { Ok(()) })
+    }
+}
+
+impl fmt::Debug for Folder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Folder").finish_non_exhaustive()
+    }
+}
+
+/// What was seen under a key.
+pub(super) enum Glance {
+    Nothing,
+    Damaged,
+    Record(Head, Option<Box<dyn File>>),
+}
+
+impl Glance {
+    pub(super) fn current(&self) -> Current<'_> {
+        match self {
+            Self::Nothing => Current::Nothing,
+            Self::Damaged => Current::Damaged,
+            Self::Record(head, _) => Current::Record(head),
+        }
+    }
+
+    pub(super) fn head(&self) -> Option<&Head> {
+        if let Self::Record(head, _) = self { Some(head) } else { None }
+    }
+}
+
+/// Why an attempt did not succeed.
+enum Stopped {
+    Lost,
+    Failed(Error),
+}
+
+impl From<Error> for Stopped {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// For a rename out of the token: what is missing then is the token.
+fn or_lost(error: io::Error) -> Stopped {
+    if error.kind() == io::ErrorKind::NotFound { Stopped::Lost } else { failed(error).into() }
+}
+
+/// Reads the head of an open record, and checks that the file is as long as it says.
+async fn read_head(opened: &Opened) -> Result<Head, Error> {
+    let outline = Outline::read(&opened.start)?;
+    if opened.length() != outline.record_length() {
+        return Err(corrupt("it has another length than it says"));
+    }
+    let (at, length) = outline.tags();
+    let start = usize::try_from(at).ok().and_then(|at| opened.start.get(at..at + length));
+    match (start, &opened.rest) {
+        (Some(tags), _) => outline.with_tags(tags),
+        (None, Some((_, file))) => {
+            let tags = file.read_at(at, length).await.map_err(failed)?;
+            outline.with_tags(&tags)
+        }
+        (None, None) => Err(corrupt("it is too short for its tags")),
+    }
+}
+
+async fn read_record(opened: Opened) -> Result<Record, Error> {
+    let head = read_head(&opened).await?;
+    let start = Bytes::from(opened.start);
+    if let Some(content) = usize::try_from(head.length).ok().filter(|length| *length <= PIECE) {
+        let content = start.slice(HEADER..HEADER + content);
+        if Sum::of(&content) != head.sum {
+            return Err(corrupt("the checksum of its content does not match"));
+        }
+        return Ok(Record { head, body: Body::Whole(content) });
+    }
+    let Some((_, file)) = opened.rest else { return Err(corrupt("it is too short for its content")) };
+    let first = start.slice(HEADER..);
+    let pieces = FilePieces { file, first, at: HEADER as u64, end: HEADER as u64 + head.length };
+    Ok(Record { head, body: Body::Pieces(Box::new(pieces)) })
+}
+
+struct FilePieces {
+    file: Box<dyn File>,
+    /// What was read when the file was opened.
+    first: Bytes,
+    at: u64,
+    end: u64,
+}
+
+impl Pieces for FilePieces {
+    fn next(mut self: Box<Self>) -> BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)> {
+        Box::pin(async move {
+            let first = std::mem::take(&mut self.first);
+            let piece = if first.is_empty() {
+                let left = usize::try_from(self.end - self.at).unwrap_or(PIECE);
+                self.file.read_at(self.at, left.min(PIECE)).await.map_err(failed)
+            } else {
+                Ok(first)
+            };
+            self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
+            (self as Box<dyn Pieces>, piece)
+        })
+    }
+}
+
+/// A content that is being written, in a file of its own.
+struct StagedFile {
+    files: Arc<dyn Files>,
+    file: Arc<dyn File>,
+    path: String,
+    at: u64,
+    strict: bool,
+}
+
+impl Stage for StagedFile {
+    fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
+        Box::pin(async move {
+            let length = piece.len() as u64;
+            let written = self.file.write_at(self.at, piece).await.map_err(failed);
+            self.at += length;
+            (self as Box<dyn Stage>, written)
+        })
+    }
+
+    fn complete<'a>(&'a mut self, head: &'a Head) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            self.file.end_with(self.at, head.tags_block().into()).await.map_err(failed)?;
+            self.file.write_at(0, Bytes::copy_from_slice(&head.header())).await.map_err(failed)?;
+            if self.strict { self.file.sync().await.map_err(failed) } else { Ok(()) }
+        })
+    }
+
+    fn name(&self) -> &str {
+        &self.path
+    }
+
+    fn clear(&mut self) {
+        if !self.path.is_empty() {
+            self.files.remove_now(&self.path);
+            self.path.clear();
+        }
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+/// How long nobody has changed a staged content that nobody can be at work on any more: a day.
+pub(super) const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A file system's error, as the storage's. It names no path: one holds a key.
+pub(super) fn failed(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
+            ErrorKind::Quota,
+            "the disk, or what the process may use of it, is full; free some of it",
+        ),
+        _ => error.into(),
+    }
+}
