@@ -1,9 +1,11 @@
+export { DirectoryStorage } from "./directory.js";
 export { SessionError, type SessionErrorCode } from "./error.js";
 export { generateSessionId } from "./id.js";
 export { SessionStorageMemory } from "./memory.js";
 export { SimplifiedSessionStorage } from "./simplified.js";
 export type {
   BuiltInStorage,
+  DirectoryOptions,
   Duration,
   MemoryOptions,
   SessionData,

@@ -160,6 +160,22 @@ export interface MemoryOptions extends StorageOptions {
   whenFull?: "evict" | "reject" | undefined;
 }
 
+/** The options of `DirectoryStorage`. */
+export interface DirectoryOptions extends StorageOptions {
+  /**
+   * What a power cut may undo of a write that has resolved (C9): with `"relaxed"` (the default) the last moments,
+   * though no session is left half written; with `"strict"` nothing. A crash of the process undoes nothing in any case.
+   */
+  durability?: "relaxed" | "strict" | undefined;
+  /**
+   * How files are read and written on a server. A small file that the system holds in memory is read in microseconds,
+   * a twentieth of what the way over a thread costs; but a thread that waits for a slow disk serves nobody.
+   * `"auto"` (the default) waits for small files, and for a second it does not once a call took over 4 ms; `"async"`
+   * never waits; `"sync"` always does.
+   */
+  io?: "auto" | "async" | "sync" | undefined;
+}
+
 /** The options of `SimplifiedSessionStorage`. */
 export interface SimplifiedOptions extends StorageOptions {
   /**

@@ -132,7 +132,7 @@ impl Folder {
             self.files.remove_now(&staged);
             return Err(failed(error).into());
         }
-        self.files.rename(&staged, &self.paths.record(key)).await.map_err(or_lost)?;
+        self.put(token, key, &staged).await?;
         if self.strict {
             self.files.sync_folder(&self.paths.part(key.part())).await.map_err(failed)?;
         }
@@ -141,6 +141,25 @@ impl Folder {
         }
         self.untag(token, key, glance.head(), Some(head)).await?;
         Ok(())
+    }
+
+    /// Moves a file from the token to its place.
+    async fn put(&self, token: &Token<'_>, key: &Key, staged: &str) -> Result<(), Stopped> {
+        let record = self.paths.record(key);
+        let Err(error) = self.files.rename(staged, &record).await else { return Ok(()) };
+        if error.kind() != io::ErrorKind::NotFound {
+            return Err(failed(error).into());
+        }
+        let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
+        if !is_held {
+            return Err(Stopped::Lost);
+        }
+        // The first record of its part.
+        self.files.make_folder(&self.paths.part(key.part())).await.map_err(failed)?;
+        match self.files.rename(staged, &record).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
+            done => done.map_err(|error| failed(error).into()),
+        }
     }
 
     /// Moves what is under a key into the token: which works only for who holds it.
@@ -252,20 +271,24 @@ impl Directory for Folder {
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            let (turn, before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
+            let (mut turn, before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
                 (turn, None)
             } else {
                 let before = self.glance(key, Mode::Read).await?.current().lineage();
                 (self.tokens.turn(key.part()).await, Some(before))
             };
             loop {
-                let token = self.tokens.take(key.part(), &turn).await.map_err(failed)?;
-                let done = self.attempt(&token, key, content, before, decide).await;
-                token.give_back().await;
-                match done {
-                    Ok(()) => return Ok(()),
-                    Err(Stopped::Lost) => {}
-                    Err(Stopped::Failed(error)) => return Err(error),
+                let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
+                match self.attempt(&token, key, content, before, decide).await {
+                    Err(Stopped::Lost) => token.lose(),
+                    Err(Stopped::Failed(error)) => {
+                        token.end().await;
+                        return Err(error);
+                    }
+                    Ok(()) => {
+                        token.end().await;
+                        return Ok(());
+                    }
                 }
             }
         })
@@ -293,7 +316,8 @@ impl Directory for Folder {
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
-        // Every file is closed by who reads it, and every token given back by who took it.
+        // Files are closed by those who read them.
+        self.tokens.give_back_kept();
         Box::pin(async { Ok(()) })
     }
 }
@@ -335,11 +359,6 @@ impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         Self::Failed(error)
     }
-}
-
-/// For a rename out of the token: what is missing then is the token.
-fn or_lost(error: io::Error) -> Stopped {
-    if error.kind() == io::ErrorKind::NotFound { Stopped::Lost } else { failed(error).into() }
 }
 
 /// Reads the head of an open record, and checks that the file is as long as it says.

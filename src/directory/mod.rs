@@ -14,6 +14,9 @@ mod writer;
 #[cfg(all(feature = "fs", not(target_arch = "wasm32")))]
 mod native;
 
+#[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+mod host;
+
 use std::{
     fmt,
     sync::{
@@ -25,6 +28,8 @@ use std::{
 use bytes::Bytes;
 use futures::{AsyncReadExt, AsyncWriteExt, io::Cursor};
 
+#[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+pub(crate) use self::host::HostFiles;
 pub use self::options::DirectoryOptions;
 use self::{
     medium::{Body, Change, Content, Current, Directory, PIECE, Record},

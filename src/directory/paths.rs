@@ -2,11 +2,11 @@
 //!
 //! ```text
 //! 3f/9a0c…        a record: the first two digits of the key, then the other 62
-//! 3f/turn/…       the token of this part; see `token.rs`
+//! turns/3f/…      the token of a part; see `token.rs`
 //! staged/…        contents that are being written
 //! tags/0e4/…-…    which session carries a tag: the tag's hash, then the session's key
 //! damaged/…       records that were damaged
-//! made/…          parts that are being made
+//! made/…          tokens that are being made
 //! ```
 
 use sha2::{Digest, Sha256};
@@ -24,18 +24,24 @@ impl Paths {
         Self { root: root.trim_end_matches('/').to_owned() }
     }
 
-    pub(crate) fn root(&self) -> &str {
-        &self.root
-    }
-
     /// The folder of a part.
     pub(crate) fn part(&self, part: u8) -> String {
         format!("{}/{part:02x}", self.root)
     }
 
-    /// The folder that holds a part's token.
-    pub(crate) fn turn(&self, part: u8) -> String {
-        format!("{}/{part:02x}/turn", self.root)
+    /// The folder that holds the folders of the tokens.
+    pub(crate) fn all_turns(&self) -> String {
+        format!("{}/turns", self.root)
+    }
+
+    /// The folder that holds the token of a part.
+    pub(crate) fn turns(&self, part: u8) -> String {
+        format!("{}/turns/{part:02x}", self.root)
+    }
+
+    /// The token of a part that nobody holds.
+    pub(crate) fn free(&self, part: u8) -> String {
+        format!("{}/turns/{part:02x}/free", self.root)
     }
 
     pub(crate) fn record(&self, key: &Key) -> String {

@@ -154,15 +154,14 @@ impl Folder {
     }
 
     async fn clear_token(&self, part: u8) -> Result<(), Error> {
-        let free = format!("{}/free", self.paths.turn(part));
-        let left = self.files.list(&free).await.map_err(failed)?;
+        let left = self.files.list(&self.paths.free(part)).await.map_err(failed)?;
         if left.is_none_or(|names| names.is_empty()) {
             return Ok(());
         }
-        let turn = self.tokens.turn(part).await;
-        let token = self.tokens.take(part, &turn).await.map_err(failed)?;
+        let mut turn = self.tokens.turn(part).await;
+        let token = self.tokens.take(part, &mut turn).await.map_err(failed)?;
         let cleared = self.tokens.clear(token.path()).await;
-        token.give_back().await;
+        token.end().await;
         cleared.map_err(failed)
     }
 
@@ -182,14 +181,14 @@ impl Folder {
                 continue;
             }
             // An entry is made before its session is: only with the turn is it known to be nobody's.
-            let turn = self.tokens.turn(key.part()).await;
-            let token = self.tokens.take(key.part(), &turn).await.map_err(failed)?;
+            let mut turn = self.tokens.turn(key.part()).await;
+            let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
             let cleared = match self.glance(&key, Mode::Read).await {
                 Ok(glance) if belongs(&glance) => Ok(()),
                 Ok(_) => self.remove_entry(&token, &entry).await,
                 Err(error) => Err(error),
             };
-            token.give_back().await;
+            token.end().await;
             cleared?;
         }
         Ok(())

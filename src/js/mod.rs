@@ -15,6 +15,7 @@ mod allocator;
 mod call;
 mod channels;
 mod clock;
+mod directory;
 mod error;
 mod medium;
 mod memory;

@@ -1,0 +1,89 @@
+import { FolderFiles, type FolderIo } from "./folder/files.js";
+import { nodeModules } from "./folder/node-fs.js";
+import { SessionError } from "./error.js";
+import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
+import { CoreStorage } from "./storage.js";
+import type { DirectoryOptions, StorageCapabilities } from "./types.js";
+import { core } from "./wasm.js";
+import type { StorageCore } from "./wasm/sessile.js";
+
+/**
+ * Keeps sessions where they outlive the process, for all who share the place: a folder in Node, Deno and Bun.
+ *
+ * Several processes, also Rust servers with the crate, may use one folder at the same time: a session is always one
+ * whole revision, conditional writes are atomic between them, and an invalidate in one stops the writes of all. A
+ * process that is killed at any instruction leaves nothing half done.
+ *
+ * Each session is a record in a file of its own, named by the SHA-256 of its id, for its owner alone (0600). Every
+ * sixteenth write looks at sixteen records for those that have expired; `sweep()` looks at up to 1,024.
+ *
+ * @example
+ * ```js
+ * import { DirectoryStorage, generateSessionId } from "sessile";
+ *
+ * const storage = new DirectoryStorage("./sessions", { idleTimeout: "30m" });
+ * const id = generateSessionId();
+ * await storage.setJson(id, { user: 17 });
+ * ```
+ */
+export class DirectoryStorage extends CoreStorage {
+  readonly capabilities: StorageCapabilities = Object.freeze({
+    streams: true,
+    conditional: true,
+    tags: true,
+    durable: true,
+    shared: true,
+  });
+
+  readonly #root: string | URL;
+  readonly #options: CheckedDirectoryOptions;
+  #storage: StorageCore | undefined;
+
+  /**
+   * @param root the folder, as a path or a `file:` URL. The first write makes it.
+   *
+   * Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense.
+   */
+  constructor(root: string | URL, options: DirectoryOptions = {}) {
+    super();
+    this.#root = checkRoot(root);
+    this.#options = checkDirectoryOptions(options);
+  }
+
+  protected override coreStorage(): StorageCore {
+    return (this.#storage ??= this.#open());
+  }
+
+  #open(): StorageCore {
+    const { idle, absolute, sessionBytes, strict, io, clock } = this.#options;
+    const node = nodeModules();
+    if (node === undefined) {
+      throw new SessionError("ERR_SESSION_UNSUPPORTED", "there is no file system to keep a folder of sessions on");
+    }
+    const files = new FolderFiles(node.fs, io);
+    const root = node.resolve(this.#root);
+    return core().folderStorage(files, root, idle, absolute, sessionBytes, strict, clock);
+  }
+}
+
+interface CheckedDirectoryOptions extends CheckedStorageOptions {
+  readonly strict: boolean;
+  readonly io: FolderIo;
+}
+
+function checkRoot(root: unknown): string | URL {
+  if (root instanceof URL) {
+    if (root.protocol === "file:") return root;
+  } else if (typeof root === "string" && root !== "" && !root.includes("\0")) return root;
+  throw invalid("root must be the path of a folder, or a file: URL");
+}
+
+function checkDirectoryOptions(options: DirectoryOptions): CheckedDirectoryOptions {
+  const checked = checkStorageOptions(options);
+  const { durability = "relaxed", io = "auto" } = options;
+  if (durability !== "relaxed" && durability !== "strict") {
+    throw invalid('durability must be "relaxed" or "strict"');
+  }
+  if (io !== "auto" && io !== "async" && io !== "sync") throw invalid('io must be "auto", "async" or "sync"');
+  return { ...checked, strict: durability === "strict", io };
+}

@@ -1,0 +1,285 @@
+import { codeOf, type NodeFs } from "./node-fs.js";
+import { Runner, call, type Job } from "./steps.js";
+
+/**
+ * How files are read and written: `"sync"` makes the thread wait for the disk, `"async"` never does, and
+ * `"auto"` waits where that is the faster by far: for small files on a disk that answers at once.
+ */
+export type FolderIo = "auto" | "async" | "sync";
+
+/** A call that took longer than this, in milliseconds, was no call for the thread to wait for. */
+const SLOW = 4;
+/** For so long after it, in milliseconds, none is made that way. */
+const CAUTION = 1_000;
+/** Room for the largest record that is read at once: a header and 64 KiB. */
+const SCRATCH = 64 * 1024 + 1024;
+
+const PRIVATE_FILE = 0o600;
+const PRIVATE_FOLDER = 0o700;
+
+/** An answer, or a promise where it has to be waited for. */
+type Answer<T> = T | Promise<T>;
+
+/** The beginning of a file that stays open. */
+interface Opened {
+  readonly start: Uint8Array;
+  readonly length: number;
+  readonly file: OpenFile;
+}
+
+/** `node:fs` as the core calls it: see `src/directory/host.rs`. */
+export class FolderFiles {
+  readonly #fs: NodeFs;
+  readonly #runner: Runner;
+  readonly #io: FolderIo;
+  readonly #flags: { readonly read: number; readonly update: number; readonly create: number };
+  readonly #scratch = new Uint8Array(SCRATCH);
+  #cautiousUntil = -Infinity;
+
+  constructor(fs: NodeFs, io: FolderIo) {
+    this.#fs = fs;
+    this.#runner = new Runner(fs);
+    this.#io = io;
+    const { O_RDONLY, O_RDWR, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = fs.constants;
+    // Never through a link, and never waiting for the other end of a pipe.
+    const safely = O_NOFOLLOW | O_NONBLOCK;
+    this.#flags = {
+      read: O_RDONLY | safely,
+      update: O_RDWR | safely,
+      create: O_RDWR | O_CREAT | O_EXCL | safely,
+    };
+  }
+
+  open(path: string, most: number, update: boolean): Answer<Uint8Array | Opened | undefined> {
+    const isNow = this.#mayWait();
+    return this.#run(isNow, this.#open(path, most, update, isNow ? this.#scratch : undefined));
+  }
+
+  create(path: string, bytes: Uint8Array, sync: boolean): Answer<void> {
+    const isNow = this.#mayWait() && (!sync || this.#io === "sync");
+    return this.#run(isNow, this.#create(path, isNow ? bytes : bytes.slice(), sync));
+  }
+
+  stage(path: string): Answer<OpenFile> {
+    return this.#run(this.#mayWait(), this.#stage(path));
+  }
+
+  rename(from: string, to: string): Answer<void> {
+    return this.#run(this.#mayWait(), call("rename", from, to));
+  }
+
+  link(from: string, to: string): Answer<void> {
+    return this.#run(this.#mayWait(), call("link", from, to));
+  }
+
+  remove(path: string): Answer<void> {
+    return this.#run(this.#mayWait(), call("unlink", path));
+  }
+
+  removeAll(path: string): Answer<void> {
+    return this.#run(this.#mayWait(), call("rm", path, { recursive: true, force: true }));
+  }
+
+  makeFolder(path: string): Answer<void> {
+    return this.#run(this.#mayWait(), call("mkdir", path, { recursive: true, mode: PRIVATE_FOLDER }));
+  }
+
+  list(path: string): Answer<string[] | undefined> {
+    return this.#run(this.#mayWait(), ifThere(call("readdir", path)));
+  }
+
+  age(path: string): Answer<number> {
+    return this.#run(this.#mayWait(), age(path));
+  }
+
+  isThere(path: string): Answer<boolean> {
+    return this.#run(this.#mayWait(), isThere(path));
+  }
+
+  syncFolder(path: string): Answer<void> {
+    return this.#run(this.#io === "sync", this.#syncFolder(path));
+  }
+
+  pause(millis: number): Promise<void> {
+    const { setImmediate } = globalThis as { setImmediate?: (work: () => void) => void };
+    return new Promise((resolve) => {
+      if (millis > 0 || setImmediate === undefined) setTimeout(resolve, millis);
+      else setImmediate(resolve);
+    });
+  }
+
+  elapsed(): number {
+    return performance.now();
+  }
+
+  renameNow(from: string, to: string): void {
+    ignoreFailure(() => this.#fs.renameSync(from, to));
+  }
+
+  removeNow(path: string): void {
+    ignoreFailure(() => this.#fs.unlinkSync(path));
+  }
+
+  #mayWait(): boolean {
+    if (this.#io !== "auto") return this.#io === "sync";
+    return performance.now() >= this.#cautiousUntil;
+  }
+
+  #run<T>(isNow: boolean, job: Job<T>): Answer<T> {
+    if (!isNow) return this.#runner.later(job);
+    if (this.#io === "sync") return this.#runner.now(job);
+    const began = performance.now();
+    try {
+      return this.#runner.now(job);
+    } finally {
+      const ended = performance.now();
+      if (ended - began > SLOW) this.#cautiousUntil = ended + CAUTION;
+    }
+  }
+
+  *#open(
+    path: string,
+    most: number,
+    update: boolean,
+    scratch: Uint8Array | undefined,
+  ): Job<Uint8Array | Opened | undefined> {
+    const { read, update: change } = this.#flags;
+    const fd = yield* ifThere(call("open", path, update ? change : read));
+    if (fd === undefined) return undefined;
+    let isKept = false;
+    try {
+      const buffer = scratch !== undefined && most <= scratch.length ? scratch : new Uint8Array(most);
+      const count = yield* readAll(fd, buffer, most, 0);
+      // A view is good enough for who copies it at once.
+      const start = buffer === scratch ? buffer.subarray(0, count) : buffer.slice(0, count);
+      if (count < most && !update) return start;
+      const { size } = yield* call("fstat", fd);
+      if (size === count && !update) return start;
+      isKept = true;
+      return { start, length: size, file: new OpenFile(this.#fs, this.#runner, this.#io, fd) };
+    } finally {
+      if (!isKept) this.#fs.closeSync(fd);
+    }
+  }
+
+  *#create(path: string, bytes: Uint8Array, sync: boolean): Job<void> {
+    const fd = yield* call("open", path, this.#flags.create, PRIVATE_FILE);
+    try {
+      yield* writeAll(fd, bytes, 0);
+      if (sync) yield* call("fsync", fd);
+    } finally {
+      this.#fs.closeSync(fd);
+    }
+  }
+
+  *#stage(path: string): Job<OpenFile> {
+    const fd = yield* call("open", path, this.#flags.create, PRIVATE_FILE);
+    return new OpenFile(this.#fs, this.#runner, this.#io, fd);
+  }
+
+  *#syncFolder(path: string): Job<void> {
+    const fd = yield* call("open", path, this.#fs.constants.O_RDONLY);
+    try {
+      yield* call("fsync", fd);
+    } finally {
+      this.#fs.closeSync(fd);
+    }
+  }
+}
+
+/** An open file, as the core calls it. Pieces are large: the thread does not wait for them unless it must. */
+class OpenFile {
+  readonly #fs: NodeFs;
+  readonly #runner: Runner;
+  readonly #isNow: boolean;
+  readonly #fd: number;
+  #atWork = 0;
+  #isClosed = false;
+
+  constructor(fs: NodeFs, runner: Runner, io: FolderIo, fd: number) {
+    this.#fs = fs;
+    this.#runner = runner;
+    this.#isNow = io === "sync";
+    this.#fd = fd;
+  }
+
+  readAt(at: number, length: number): Answer<Uint8Array> {
+    return this.#run(readPiece(this.#fd, at, length));
+  }
+
+  writeAt(at: number, bytes: Uint8Array, end: boolean): Answer<void> {
+    return this.#run(writePiece(this.#fd, at, this.#isNow ? bytes : bytes.slice(), end));
+  }
+
+  sync(): Answer<void> {
+    return this.#run(call("fsync", this.#fd));
+  }
+
+  /** Closes the file, but not under a call that is at work: another file could get its number. */
+  close(): void {
+    this.#isClosed = true;
+    if (this.#atWork === 0) ignoreFailure(() => this.#fs.closeSync(this.#fd));
+  }
+
+  #run<T>(job: Job<T>): Answer<T> {
+    if (this.#isNow) return this.#runner.now(job);
+    this.#atWork += 1;
+    return this.#runner.later(job).finally(() => {
+      this.#atWork -= 1;
+      if (this.#isClosed) this.close();
+    });
+  }
+}
+
+function* readPiece(fd: number, at: number, length: number): Job<Uint8Array> {
+  const bytes = new Uint8Array(length);
+  return bytes.subarray(0, yield* readAll(fd, bytes, length, at));
+}
+
+function* writePiece(fd: number, at: number, bytes: Uint8Array, end: boolean): Job<void> {
+  if (end) yield* call("ftruncate", fd, at);
+  yield* writeAll(fd, bytes, at);
+}
+
+function* readAll(fd: number, into: Uint8Array, most: number, at: number): Job<number> {
+  let done = 0;
+  while (done < most) {
+    const count = yield* call("read", fd, into, done, most - done, at + done);
+    done += count;
+    // A file of the disk gives less than was asked for only at its end.
+    if (count === 0 || (at === 0 && done < most)) break;
+  }
+  return done;
+}
+
+function* writeAll(fd: number, bytes: Uint8Array, at: number): Job<void> {
+  let done = 0;
+  while (done < bytes.length) done += yield* call("write", fd, bytes, done, bytes.length - done, at + done);
+}
+
+function* age(path: string): Job<number> {
+  const { ctimeMs } = yield* call("lstat", path);
+  return Date.now() - ctimeMs;
+}
+
+function* isThere(path: string): Job<boolean> {
+  return (yield* ifThere(call("lstat", path))) !== undefined;
+}
+
+function* ifThere<T>(job: Job<T>): Job<T | undefined> {
+  try {
+    return yield* job;
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** For what is done on the way out, where nobody is left to be told. */
+function ignoreFailure(work: () => void): void {
+  try {
+    work();
+  } catch {
+    // What is left behind is swept later.
+  }
+}
