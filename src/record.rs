@@ -234,10 +234,16 @@ impl Outline {
         if header[..4] != MAGIC {
             return Err(corrupt("it does not begin as one"));
         }
-        if header[4] != VERSION {
-            return Err(corrupt("its version is not known to this release"));
+        let mut checked = [0; CHECKED];
+        checked.copy_from_slice(&header[..CHECKED]);
+        checked[4] = VERSION;
+        let is_whole = header[CHECKED..ACTIVITY_AT] == Sum::of(&checked).to_le_bytes();
+        if !is_whole && header[4] != VERSION {
+            return Err(Error::unsupported(
+                "a stored session was written by a later release: use that, or remove the record",
+            ));
         }
-        if header[CHECKED..ACTIVITY_AT] != Sum::of(&header[..CHECKED]).to_le_bytes() {
+        if !is_whole || header[4] != VERSION {
             return Err(corrupt("the checksum of its header does not match"));
         }
         let kind = match header[5] {
@@ -386,6 +392,16 @@ mod tests {
         let mut record = head()?.record(b"some content");
         record[ACTIVITY_AT..HEADER].copy_from_slice(&other.activity());
         assert!(Head::open(&record).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_record_of_a_later_version_is_not_taken_for_a_damaged_one() -> Result<(), Error> {
+        let mut record = head()?.record(b"some content");
+        record[4] = 2;
+        let sum = Sum::of(&record[..CHECKED]).to_le_bytes();
+        record[CHECKED..ACTIVITY_AT].copy_from_slice(&sum);
+        assert_eq!(Head::open(&record).err().map(|error| error.kind()), Some(ErrorKind::Unsupported));
         Ok(())
     }
 

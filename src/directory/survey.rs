@@ -100,7 +100,8 @@ impl Folder {
                 place.part = place.part.wrapping_add(1);
             }
             if let Some(key) = key
-                && let Glance::Record(head, _) = self.glance(&key, Mode::Read).await?
+                // One record that cannot be read is no reason to leave the others.
+                && let Ok(Glance::Record(head, _)) = self.glance(&key, Mode::Read).await
                 && head.lifetime.is_over(now)
             {
                 over.push(key);
@@ -117,7 +118,7 @@ impl Folder {
         for part in 0..=u8::MAX {
             let names = self.files.list(&self.paths.part(part)).await.map_err(failed)?.unwrap_or_default();
             for (looked, key) in names.iter().filter_map(|name| Paths::key(part, name)).enumerate() {
-                if let Glance::Record(head, _) = self.glance(&key, Mode::Read).await? {
+                if let Ok(Glance::Record(head, _)) = self.glance(&key, Mode::Read).await {
                     sessions += u64::from(head.is_session());
                     bytes += head.length;
                 }
@@ -177,7 +178,7 @@ impl Folder {
                     own == folder && name.starts_with(&prefix)
                 })
             };
-            if belongs(&self.glance(&key, Mode::Read).await?) {
+            if self.glance(&key, Mode::Read).await.is_ok_and(|glance| belongs(&glance)) {
                 continue;
             }
             // An entry is made before its session is: only with the turn is it known to be nobody's.
@@ -186,7 +187,8 @@ impl Folder {
             let cleared = match self.glance(&key, Mode::Read).await {
                 Ok(glance) if belongs(&glance) => Ok(()),
                 Ok(_) => self.remove_entry(&token, &entry).await,
-                Err(error) => Err(error),
+                // Whose record cannot be read keeps its entries.
+                Err(_) => Ok(()),
             };
             token.end().await;
             cleared?;
