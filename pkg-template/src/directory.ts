@@ -8,11 +8,12 @@ import { core } from "./wasm.js";
 import type { StorageCore } from "./wasm/sessile.js";
 
 /**
- * Keeps sessions where they outlive the process, for all who share the place: a folder in Node, Deno and Bun.
+ * Keeps sessions where they outlive the process, for all who share the place: a folder in Node, Deno and Bun, an
+ * IndexedDB database of that name in a browser's pages and workers.
  *
  * Several processes, also Rust servers with the crate, may use one folder at the same time: a session is always one
- * whole revision, conditional writes are atomic between them, and an invalidate in one stops the writes of all. A
- * process that is killed at any instruction leaves nothing half done.
+ * whole revision, conditional writes are atomic between them, and an invalidate in one stops the writes of all; the same
+ * holds between tabs. A process that is killed at any instruction leaves nothing half done.
  *
  * Each session is a record in a file of its own, named by the SHA-256 of its id, for its owner alone (0600). Every
  * sixteenth write looks at sixteen records for those that have expired; `sweep()` looks at up to 1,024.
@@ -40,7 +41,7 @@ export class DirectoryStorage extends CoreStorage {
   #storage: StorageCore | undefined;
 
   /**
-   * @param root the folder, as a path or a `file:` URL. The first write makes it.
+   * @param root the folder, as a path or a `file:` URL, or the name of a database. The first write makes it.
    *
    * Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense.
    */
@@ -56,13 +57,20 @@ export class DirectoryStorage extends CoreStorage {
 
   #open(): StorageCore {
     const { idle, absolute, sessionBytes, strict, io, clock } = this.#options;
+    const root = this.#root;
     const node = nodeModules();
-    if (node === undefined) {
-      throw new SessionError("ERR_SESSION_UNSUPPORTED", "there is no file system to keep a folder of sessions on");
+    if (node !== undefined) {
+      const files = new FolderFiles(node.fs, io);
+      return core().folderStorage(files, node.resolve(root), idle, absolute, sessionBytes, strict, clock);
     }
-    const files = new FolderFiles(node.fs, io);
-    const root = node.resolve(this.#root);
-    return core().folderStorage(files, root, idle, absolute, sessionBytes, strict, clock);
+    if (!("indexedDB" in globalThis)) {
+      throw new SessionError(
+        "ERR_SESSION_UNSUPPORTED",
+        "there is neither a file system nor an IndexedDB here to keep sessions in",
+      );
+    }
+    if (typeof root !== "string") throw invalid("in a browser, root is the name of a database, not a URL");
+    return core().databaseStorage(root, idle, absolute, sessionBytes, strict, clock);
   }
 }
 
@@ -75,7 +83,7 @@ function checkRoot(root: unknown): string | URL {
   if (root instanceof URL) {
     if (root.protocol === "file:") return root;
   } else if (typeof root === "string" && root !== "" && !root.includes("\0")) return root;
-  throw invalid("root must be the path of a folder, or a file: URL");
+  throw invalid("root must be the path of a folder, a file: URL, or the name of a database");
 }
 
 function checkDirectoryOptions(options: DirectoryOptions): CheckedDirectoryOptions {

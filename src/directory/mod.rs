@@ -16,6 +16,8 @@ mod native;
 
 #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
 mod host;
+#[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+mod indexed_db;
 
 use std::{
     fmt,

@@ -29,13 +29,30 @@ pub fn folder_storage(
     strict: bool,
     clock: Function,
 ) -> Result<StorageCore, JsValue> {
-    let options = DirectoryOptions::new()
+    let options = options(idle, absolute, session_bytes, strict, clock);
+    made(DirectoryStorage::in_host_folder(files, root, options))
+}
+
+/// A storage in an IndexedDB database. As [`folder_storage`].
+#[wasm_bindgen(js_name = databaseStorage)]
+pub fn database_storage(
+    name: &str,
+    idle: f64,
+    absolute: f64,
+    session_bytes: f64,
+    strict: bool,
+    clock: Function,
+) -> Result<StorageCore, JsValue> {
+    made(DirectoryStorage::in_database(name, options(idle, absolute, session_bytes, strict, clock)))
+}
+
+fn options(idle: f64, absolute: f64, session_bytes: f64, strict: bool, clock: Function) -> DirectoryOptions {
+    DirectoryOptions::new()
         .idle_timeout(timeout(idle))
         .absolute_timeout(timeout(absolute))
         .max_session_bytes(limit(session_bytes))
         .durability(if strict { Durability::Strict } else { Durability::Relaxed })
-        .clock(JsClock(clock));
-    made(DirectoryStorage::in_host_folder(files, root, options))
+        .clock(JsClock(clock))
 }
 
 fn made(storage: Result<DirectoryStorage, Error>) -> Result<StorageCore, JsValue> {

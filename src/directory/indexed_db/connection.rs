@@ -1,0 +1,162 @@
+//! The open database: opened at the first call, given up when another tab asks, and opened anew.
+
+use std::{
+    cell::{Cell, RefCell},
+    rc::Rc,
+};
+
+use futures::{
+    FutureExt,
+    future::{Either, LocalBoxFuture, Shared, select},
+};
+use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{IdbDatabase, IdbIndexParameters, IdbObjectStoreParameters, IdbOpenDbRequest};
+
+use super::sys::{Database, Failed, factory, result, timeout};
+use crate::error::{Error, ErrorKind};
+
+pub(super) const RECORDS: &str = "records";
+pub(super) const CHUNKS: &str = "chunks";
+pub(super) const STAGES: &str = "stages";
+pub(super) const DAMAGED: &str = "damaged";
+/// The index of deadlines.
+pub(super) const OVER: &str = "over";
+/// The index of tags.
+pub(super) const TAGS: &str = "tags";
+
+const VERSION: u32 = 1;
+/// How long an open may be blocked by others before it fails, in milliseconds.
+const BLOCKED: i32 = 5_000;
+
+type Opening = Shared<LocalBoxFuture<'static, Result<Rc<Open>, Rc<Error>>>>;
+
+/// A database by its name.
+pub(super) struct Connection {
+    name: String,
+    opening: RefCell<Option<Opening>>,
+}
+
+/// A connection, and whether it is of use.
+pub(super) struct Open {
+    pub(super) database: Database,
+    stale: Rc<Cell<bool>>,
+    /// Called as long as the connection is there.
+    _on_stale: Closure<dyn FnMut()>,
+}
+
+impl Open {
+    /// It is of no use any more: the next call opens another.
+    pub(super) fn is_stale(&self) -> bool {
+        self.stale.get()
+    }
+
+    pub(super) fn give_up(&self) {
+        self.stale.set(true);
+        self.database.close();
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.database.set_onversionchange(None);
+        self.database.set_onclose(None);
+        self.database.close();
+    }
+}
+
+impl Connection {
+    pub(super) fn new(name: String) -> Self {
+        Self { name, opening: RefCell::default() }
+    }
+
+    /// The open database. Calls that come while it is opened wait for the same.
+    pub(super) async fn open(&self) -> Result<Rc<Open>, Error> {
+        let opening = self.opening.borrow().clone();
+        if let Some(opening) = opening {
+            match opening.await {
+                Ok(open) if !open.is_stale() => return Ok(open),
+                _ => {}
+            }
+        }
+        let opening = {
+            let mut current = self.opening.borrow_mut();
+            match &*current {
+                // Another has begun to open it while this one waited.
+                Some(again)
+                    if again.peek().is_none_or(|done| done.as_ref().is_ok_and(|open| !open.is_stale())) =>
+                {
+                    again.clone()
+                }
+                _ => {
+                    let name = self.name.clone();
+                    let fresh = async move { open(&name).await.map_err(Rc::new) }.boxed_local().shared();
+                    current.insert(fresh).clone()
+                }
+            }
+        };
+        opening.await.map_err(|error| error.duplicate())
+    }
+
+    pub(super) fn close(&self) {
+        let opening = self.opening.take();
+        if let Some(Ok(open)) = opening.as_ref().and_then(Shared::peek) {
+            open.give_up();
+        }
+    }
+}
+
+async fn open(name: &str) -> Result<Rc<Open>, Error> {
+    let request = factory()?.open_with_u32(name, VERSION).map_err(Failed::from)?;
+    let making = request.clone();
+    let upgrade = Closure::once(move || {
+        // What fails here fails the request.
+        let _ = make_stores(&making);
+    });
+    request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    let opened = {
+        let opened = std::pin::pin!(result(&request));
+        let late = std::pin::pin!(JsFuture::from(timeout(BLOCKED)));
+        match select(opened, late).await {
+            Either::Left((opened, _)) => opened,
+            Either::Right(_) => {
+                request.set_onsuccess(None);
+                return Err(Error::new(
+                    ErrorKind::Storage,
+                    "the database could not be opened in time: another tab holds an older version; close it",
+                ));
+            }
+        }
+    };
+    let database: Database = opened?.unchecked_into();
+    let stale = Rc::new(Cell::new(false));
+    let on_stale = {
+        let (stale, database) = (Rc::clone(&stale), database.clone());
+        // More than once, should it come to that: a tab that does not let go blocks all others.
+        Closure::<dyn FnMut()>::new(move || {
+            stale.set(true);
+            database.close();
+        })
+    };
+    database.set_onversionchange(Some(on_stale.as_ref().unchecked_ref()));
+    database.set_onclose(Some(on_stale.as_ref().unchecked_ref()));
+    Ok(Rc::new(Open { database, stale, _on_stale: on_stale }))
+}
+
+fn make_stores(request: &IdbOpenDbRequest) -> Result<(), JsValue> {
+    let database: IdbDatabase = request.result()?.unchecked_into();
+    let keyed = |path: &str| {
+        let parameters = IdbObjectStoreParameters::new();
+        parameters.set_key_path(&path.into());
+        parameters
+    };
+    let records = database.create_object_store_with_optional_parameters(RECORDS, &keyed("key"))?;
+    records.create_index_with_str(OVER, OVER)?;
+    let every = IdbIndexParameters::new();
+    every.set_multi_entry(true);
+    records.create_index_with_str_and_optional_parameters(TAGS, TAGS, &every)?;
+    database.create_object_store(CHUNKS)?;
+    database.create_object_store_with_optional_parameters(STAGES, &keyed("name"))?;
+    database.create_object_store(DAMAGED)?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Contents that are too large for a record: chunks under the name of their generation.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use js_sys::{Array, Date, Object, Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use web_sys::{IdbKeyRange, IdbTransaction};
+
+use super::{
+    batch::{Batches, Refused},
+    connection::{CHUNKS, STAGES},
+    sys::{self, Failed, completed, ended, result},
+};
+use crate::{
+    directory::medium::{Pieces, Stage},
+    error::Error,
+    maybe_send::BoxFuture,
+    record::{Head, corrupt},
+};
+
+/// A content that nobody has published for so long is nobody's: a day, in milliseconds.
+const ABANDONED: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
+/// So long one that was replaced stays for those who still read it: ten minutes.
+const REPLACED: f64 = 10.0 * 60.0 * 1_000.0;
+/// How many of them one call clears away.
+const CLEARED_AT_ONCE: u32 = 64;
+
+/// The key of a chunk: `[name, number]`.
+fn chunk(name: &str, number: u32) -> JsValue {
+    Array::of2(&name.into(), &number.into()).into()
+}
+
+/// `{ name, until }`: from when on the chunks of this name are nobody's.
+fn marker(name: &str, time: f64) -> JsValue {
+    let marker = Object::new();
+    // Setting a property of a new plain object cannot fail.
+    let _ = Reflect::set(&marker, &"name".into(), &name.into());
+    let _ = Reflect::set(&marker, &"until".into(), &(Date::now() + time).into());
+    marker.into()
+}
+
+/// Leaves the chunks of a session that was replaced or has ended to those who read them, for a while.
+pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
+    stages.put(&marker(name, REPLACED))?;
+    Ok(())
+}
+
+/// Takes note that the chunks of this name belong to a session.
+pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
+    stages.delete(&name.into())?;
+    Ok(())
+}
+
+/// Clears away the chunks that are nobody's.
+pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
+    let transaction = batches.begin(&[STAGES], false).await?;
+    let stages = sys::store(&transaction, STAGES)?;
+    let markers =
+        stages.get_all_with_key_and_limit(&JsValue::UNDEFINED, CLEARED_AT_ONCE).map_err(Failed::from)?;
+    let markers: Array = result(&markers).await?.unchecked_into();
+    let now = Date::now();
+    for marker in markers.iter() {
+        let field = |name: &str| Reflect::get(&marker, &name.into()).ok();
+        let Some(name) = field("name").and_then(|name| name.as_string()) else { continue };
+        if field("until").and_then(|until| until.as_f64()).is_some_and(|until| until < now) {
+            remove(batches, &name).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn remove(batches: &Rc<Batches>, name: &str) -> Result<(), Refused> {
+    let transaction = batches.begin(&[CHUNKS, STAGES], true).await?;
+    let done = ended(&transaction);
+    let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
+    sys::store(&transaction, CHUNKS)?.delete(&all).map_err(Failed::from)?;
+    sys::store(&transaction, STAGES)?.delete(&name.into()).map_err(Failed::from)?;
+    Ok(completed(&transaction, done).await?)
+}
+
+/// Chunks that are written one after another.
+pub(super) struct StagedChunks {
+    batches: Rc<Batches>,
+    name: String,
+    count: u32,
+    is_left: bool,
+}
+
+impl StagedChunks {
+    pub(super) fn new(batches: Rc<Batches>, name: String) -> Self {
+        Self { batches, name, count: 0, is_left: true }
+    }
+
+    async fn put(&self, piece: &Bytes) -> Result<(), Refused> {
+        let first = self.count == 0;
+        let transaction: IdbTransaction = self.batches.begin(&[CHUNKS, STAGES], true).await?;
+        let done = ended(&transaction);
+        if first {
+            let stages = sys::store(&transaction, STAGES)?;
+            stages.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
+        }
+        let chunks = sys::store(&transaction, CHUNKS)?;
+        chunks.put_with_key(&sys::bytes(piece), &chunk(&self.name, self.count)).map_err(Failed::from)?;
+        Ok(completed(&transaction, done).await?)
+    }
+}
+
+impl Stage for StagedChunks {
+    fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
+        Box::pin(async move {
+            let put = self.put(&piece).await.map_err(Error::from);
+            self.count += 1;
+            (self as Box<dyn Stage>, put)
+        })
+    }
+
+    fn complete<'a>(&'a mut self, _: &'a Head) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn clear(&mut self) {
+        self.is_left = false;
+    }
+}
+
+impl Drop for StagedChunks {
+    fn drop(&mut self) {
+        if self.is_left && self.count > 0 {
+            let (batches, name) = (Rc::clone(&self.batches), std::mem::take(&mut self.name));
+            wasm_bindgen_futures::spawn_local(async move {
+                // What stays is cleared when it is a day old.
+                let _ = remove(&batches, &name).await;
+            });
+        }
+    }
+}
+
+/// The chunks of an open session, one after another.
+pub(super) struct Chunks {
+    pub(super) batches: Rc<Batches>,
+    pub(super) name: String,
+    pub(super) next: u32,
+}
+
+impl Chunks {
+    async fn read(&self) -> Result<Bytes, Error> {
+        let transaction = self.batches.begin(&[CHUNKS], false).await?;
+        let request =
+            sys::store(&transaction, CHUNKS)?.get(&chunk(&self.name, self.next)).map_err(Failed::from)?;
+        let found = result(&request).await?;
+        let piece =
+            found.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("a part of its content is missing"))?;
+        Ok(piece.to_vec().into())
+    }
+}
+
+impl Pieces for Chunks {
+    fn next(mut self: Box<Self>) -> BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)> {
+        Box::pin(async move {
+            let piece = self.read().await;
+            self.next += 1;
+            (self as Box<dyn Pieces>, piece)
+        })
+    }
+}
