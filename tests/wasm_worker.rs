@@ -4,3 +4,12 @@
 mod subjects;
 
 wasm_bindgen_test::wasm_bindgen_test_configure!(run_in_dedicated_worker);
+
+mod directory {
+    use sessile::conformance::conformance_tests;
+    use wasm_bindgen_test::wasm_bindgen_test;
+
+    use crate::subjects::databases::Databases;
+
+    conformance_tests!(#[wasm_bindgen_test] async Databases::new());
+}

@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub, clippy::unwrap_used)] // each test file takes what it needs
 #![allow(clippy::arc_with_non_send_sync)] // as in the crate, where there is one thread
 
+#[cfg(target_arch = "wasm32")]
+pub(crate) mod databases;
 #[cfg(not(target_arch = "wasm32"))]
 pub(crate) mod folders;
 #[cfg(target_arch = "wasm32")]

@@ -38,8 +38,12 @@ use crate::{
 const PAGE: u32 = 256;
 
 impl DirectoryStorage {
-    /// Keeps sessions in an IndexedDB database of this name, which the first call makes if it is not there.
-    pub(crate) fn in_database(name: &str, options: DirectoryOptions) -> Result<Self, Error> {
+    /// Keeps sessions in an IndexedDB database of this name, which the first call makes if it is not there. All tabs and workers of
+    /// the site may use it at the same time.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] for an option that makes no sense.
+    pub fn in_database(name: &str, options: DirectoryOptions) -> Result<Self, Error> {
         let connection = Rc::new(Connection::new(name.to_owned()));
         let strict = options.durability == Durability::Strict;
         let batches = Batches::new(Rc::clone(&connection), strict);
