@@ -1,7 +1,7 @@
 //! Calls of one turn share a transaction: that, and not the bytes, is what IndexedDB makes expensive.
 
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     collections::{BTreeMap, VecDeque},
     rc::Rc,
 };
@@ -16,7 +16,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::{IdbObjectStore, IdbTransaction};
 
 use super::{
-    connection::{Connection, DAMAGED, RECORDS, STAGES},
+    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
     fetch::fetch,
     sys::{self, Failed, completed, ended},
 };
@@ -125,7 +125,7 @@ impl Batches {
 
     async fn run_changes(&self, seats: Seats<Grant>) {
         let begun = async {
-            let transaction = self.begin(&[RECORDS, STAGES, DAMAGED], true).await?;
+            let transaction = self.begin(&[RECORDS, TAGS, STAGES, DAMAGED], true).await?;
             let work = Rc::new(Work {
                 ended: {
                     let (transaction, ended) = (transaction.clone(), ended(&transaction));
@@ -133,6 +133,7 @@ impl Batches {
                 },
                 transaction,
                 waiting: RefCell::default(),
+                undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
             let keys: Vec<String> = seats.keys().cloned().collect();
             let values = fetch(&work.store(RECORDS)?, &keys).await?;
@@ -188,6 +189,8 @@ struct Work {
     ended: Shared<LocalBoxFuture<'static, Result<(), Failed>>>,
     /// Those of one key see each other's changes, one after another.
     waiting: RefCell<Seats<Grant>>,
+    /// How many have still to decide.
+    undecided: Cell<usize>,
 }
 
 impl Work {
@@ -198,20 +201,18 @@ impl Work {
     fn grant(this: &Rc<Self>, key: &str, value: JsValue) {
         let mut value = value;
         loop {
+            if this.undecided.get() == 0 {
+                // It would end by itself, a turn later. Where it has ended already, that is well.
+                sys::commit(&this.transaction);
+            }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
             let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
-            match seat.send(Ok(grant)) {
-                Ok(()) => return,
-                // Who has gone leaves it to the next.
-                Err(refused) => match refused {
-                    Ok(mut grant) => {
-                        grant.key = None;
-                        value = grant.value.clone();
-                    }
-                    Err(_) => return,
-                },
-            }
+            let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
+            // Who has gone leaves it to the next.
+            grant.key = None;
+            value = std::mem::take(&mut grant.value);
+            this.undecided.set(this.undecided.get() - 1);
         }
     }
 }
@@ -246,6 +247,7 @@ impl Grant {
 impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
+            self.work.undecided.set(self.work.undecided.get() - 1);
             Work::grant(&self.work, &key, std::mem::take(&mut self.value));
         }
     }

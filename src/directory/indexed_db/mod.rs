@@ -7,19 +7,19 @@ mod stage;
 mod sys;
 mod value;
 
-use std::{fmt, rc::Rc};
+use std::{cell::RefCell, fmt, rc::Rc};
 
 use bytes::Bytes;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbKeyRange, IdbObjectStore};
+use web_sys::IdbKeyRange;
 
 use self::{
     batch::{Batches, Grant, Refused},
-    connection::{Connection, DAMAGED, OVER, RECORDS, STAGES, TAGS},
-    stage::{Chunks, StagedChunks},
+    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
+    stage::{Chunks, StagedChunks, put_away},
     sys::{Failed, result},
-    value::{Found, Value, value},
+    value::{Found, Value, chunks_of, value},
 };
 use super::{
     DirectoryOptions, DirectoryStorage,
@@ -30,8 +30,8 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::HEADER,
-    session::Durability,
+    record::{ACTIVITY_AT, HEADER, Head},
+    session::{Durability, Tags},
 };
 
 /// How many records are read at once where all of them are looked at.
@@ -47,13 +47,15 @@ impl DirectoryStorage {
         let connection = Rc::new(Connection::new(name.to_owned()));
         let strict = options.durability == Durability::Strict;
         let batches = Batches::new(Rc::clone(&connection), strict);
-        Self::on(Box::new(IndexedDb { connection, batches }), options)
+        Self::on(Box::new(IndexedDb { connection, batches, looked_at: RefCell::default() }), options)
     }
 }
 
 struct IndexedDb {
     connection: Rc<Connection>,
     batches: Rc<Batches>,
+    /// Up to which key the last sweep has looked.
+    looked_at: RefCell<String>,
 }
 
 /// Why an attempt did not succeed.
@@ -104,18 +106,18 @@ impl IndexedDb {
         if apply(&mut grant, key, content, old, change)? { Ok(grant.done().await?) } else { Ok(()) }
     }
 
-    async fn records(&self) -> Result<IdbObjectStore, Error> {
+    /// The whole records among the next after a key, and the last key; an empty one at the end.
+    async fn page(&self, after: &str, limit: u32) -> Result<(Vec<(String, Head)>, String), Error> {
         let transaction = self.batches.begin(&[RECORDS], false).await?;
-        Ok(sys::store(&transaction, RECORDS)?)
-    }
-
-    /// The keys in an index.
-    async fn keys(&self, index: &str, range: &JsValue, limit: u32) -> Result<Vec<Key>, Error> {
-        let records = self.records().await?;
-        let index = records.index(index).map_err(Failed::from)?;
-        let request = index.get_all_keys_with_key_and_limit(range, limit).map_err(Failed::from)?;
-        let keys: Array = result(&request).await?.unchecked_into();
-        Ok(keys.iter().filter_map(|key| Key::from_hex(&key.as_string()?)).collect())
+        let range = IdbKeyRange::lower_bound_with_open(&after.into(), true).map_err(Failed::from)?;
+        let request = sys::store(&transaction, RECORDS)?.get_all_with_key_and_limit(&range, limit);
+        let values: Array = result(&request.map_err(Failed::from)?).await?.unchecked_into();
+        let key = |value: &JsValue| value.unchecked_ref::<Value>().key().as_string();
+        let heads = values.iter().filter_map(|value| Some((key(&value)?, Found::read(&value).ok()??.head)));
+        let heads = heads.collect();
+        let is_end = values.length() < limit;
+        let last = if is_end { None } else { key(&values.get(values.length() - 1)) };
+        Ok((heads, last.unwrap_or_default()))
     }
 }
 
@@ -128,45 +130,59 @@ fn apply(
     change: Change,
 ) -> Result<bool, Failed> {
     let name = JsValue::from(key.hex());
-    let left = old.as_ref().and_then(|old| old.chunks.clone());
+    let records = grant.store(RECORDS)?;
+    let left = chunks_of(&grant.value);
+    let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
+    let mut tags = Tags::default();
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
             let Some(mut old) = old else { return Ok(false) };
-            old.record[..HEADER].copy_from_slice(&head.header());
-            let next = value(key, &head, &old.record, old.chunks.as_deref());
-            grant.store(RECORDS)?.put(&next)?;
+            old.record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
+            let next = value(key, &old.record, old.chunks.as_deref());
+            records.put(&next)?;
             grant.changed_to(next);
             return Ok(true);
         }
         Change::Publish(head) => {
+            tags = head.tags.clone();
             let next = match content {
                 Content::Staged(stage) => {
-                    let head = head.apart();
                     stage::adopt(&grant.store(STAGES)?, stage.name())?;
-                    value(key, &head, &head.record(&[]), Some(stage.name()))
+                    value(key, &head.apart().record(&[]), Some(stage.name()))
                 }
-                Content::Whole(bytes) => value(key, &head, &head.record(bytes), None),
-                Content::None | Content::Same => value(key, &head, &head.record(&[]), None),
+                Content::Whole(bytes) => value(key, &head.record(bytes), None),
+                Content::None | Content::Same => value(key, &head.record(&[]), None),
             };
-            grant.store(RECORDS)?.put(&next)?;
+            records.put(&next)?;
             next
         }
         Change::Remove => {
-            grant.store(RECORDS)?.delete(&name)?;
+            records.delete(&name)?;
             JsValue::UNDEFINED
         }
         Change::Quarantine => {
-            grant.store(DAMAGED)?.put_with_key(&grant.value, &name)?;
-            grant.store(RECORDS)?.delete(&name)?;
+            grant.store(DAMAGED)?.put_with_key(&put_away(&grant.value), &name)?;
+            records.delete(&name)?;
             JsValue::UNDEFINED
         }
     };
     if let Some(left) = left {
         stage::leave(&grant.store(STAGES)?, &left)?;
     }
+    for tag in tags.iter().filter(|tag| !old_tags.contains(tag)) {
+        grant.store(TAGS)?.put_with_key(&JsValue::TRUE, &entry(tag, &name))?;
+    }
+    for tag in old_tags.iter().filter(|tag| !tags.contains(tag)) {
+        grant.store(TAGS)?.delete(&entry(tag, &name))?;
+    }
     grant.changed_to(next);
     Ok(true)
+}
+
+/// The key under which stands that a session carries a tag.
+fn entry(tag: &str, key: &JsValue) -> JsValue {
+    Array::of2(&tag.into(), key).into()
 }
 
 impl Directory for IndexedDb {
@@ -227,16 +243,25 @@ impl Directory for IndexedDb {
 
     fn tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<Key>, Error>> {
         Box::pin(async move {
-            let only = IdbKeyRange::only(&tag.into()).map_err(Failed::from)?;
-            self.keys(TAGS, &only, u32::MAX).await
+            let transaction = self.batches.begin(&[TAGS], false).await?;
+            // A key has hexadecimal digits, which all come before this letter.
+            let (first, last) = (entry(tag, &"".into()), entry(tag, &"g".into()));
+            let range = IdbKeyRange::bound(&first, &last).map_err(Failed::from)?;
+            let request =
+                sys::store(&transaction, TAGS)?.get_all_keys_with_key(&range).map_err(Failed::from)?;
+            let entries: Array = result(&request).await?.unchecked_into();
+            let key = |entry: JsValue| Key::from_hex(&entry.unchecked_ref::<Array>().get(1).as_string()?);
+            Ok(entries.iter().filter_map(key).collect())
         })
     }
 
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
         Box::pin(async move {
-            #[allow(clippy::cast_precision_loss)] // a time
-            let range = IdbKeyRange::upper_bound(&(now.as_millis() as f64).into()).map_err(Failed::from)?;
-            self.keys(OVER, &range, u32::try_from(limit).unwrap_or(u32::MAX)).await
+            let after = self.looked_at.take();
+            let (page, last) = self.page(&after, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+            self.looked_at.replace(last);
+            let over = page.into_iter().filter(|(_, head)| head.lifetime.is_over(now));
+            Ok(over.filter_map(|(key, _)| Key::from_hex(&key)).collect())
         })
     }
 
@@ -247,21 +272,17 @@ impl Directory for IndexedDb {
     fn count(&self) -> BoxFuture<'_, Result<(u64, u64), Error>> {
         Box::pin(async move {
             let (mut sessions, mut bytes) = (0, 0);
-            let mut range = JsValue::UNDEFINED;
+            let mut after = String::new();
             loop {
-                let request = self.records().await?.get_all_with_key_and_limit(&range, PAGE);
-                let page: Array = result(&request.map_err(Failed::from)?).await?.unchecked_into();
-                for value in page.iter() {
-                    if let Ok(Some(found)) = Found::read(&value) {
-                        sessions += u64::from(found.head.is_session());
-                        bytes += found.head.length;
-                    }
+                let (page, last) = self.page(&after, PAGE).await?;
+                for (_, head) in page {
+                    sessions += u64::from(head.is_session());
+                    bytes += head.length;
                 }
-                if page.length() < PAGE {
+                if last.is_empty() {
                     return Ok((sessions, bytes));
                 }
-                let last = page.get(PAGE - 1).unchecked_ref::<Value>().key();
-                range = IdbKeyRange::lower_bound_with_open(&last, true).map_err(Failed::from)?.into();
+                after = last;
             }
         })
     }

@@ -9,7 +9,7 @@ use web_sys::{IdbKeyRange, IdbTransaction};
 
 use super::{
     batch::{Batches, Refused},
-    connection::{CHUNKS, STAGES},
+    connection::{CHUNKS, DAMAGED, STAGES},
     sys::{self, Failed, completed, ended, result},
 };
 use crate::{
@@ -23,6 +23,8 @@ use crate::{
 const ABANDONED: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
 /// So long one that was replaced stays for those who still read it: ten minutes.
 const REPLACED: f64 = 10.0 * 60.0 * 1_000.0;
+/// So long a damaged record is kept: a week.
+const DAMAGED_FOR: f64 = 7.0 * 24.0 * 60.0 * 60.0 * 1_000.0;
 /// How many of them one call clears away.
 const CLEARED_AT_ONCE: u32 = 64;
 
@@ -40,6 +42,14 @@ fn marker(name: &str, time: f64) -> JsValue {
     marker.into()
 }
 
+/// What is kept of a damaged record, for whoever wants to look at it.
+pub(super) fn put_away(value: &JsValue) -> JsValue {
+    let kept = Object::new();
+    let _ = Reflect::set(&kept, &"value".into(), value);
+    let _ = Reflect::set(&kept, &"until".into(), &(Date::now() + DAMAGED_FOR).into());
+    kept.into()
+}
+
 /// Leaves the chunks of a session that was replaced or has ended to those who read them, for a while.
 pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
     stages.put(&marker(name, REPLACED))?;
@@ -52,22 +62,39 @@ pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// Clears away the chunks that are nobody's.
+/// Clears away the chunks that are nobody's, and damaged records that nobody has looked at.
 pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
-    let transaction = batches.begin(&[STAGES], false).await?;
-    let stages = sys::store(&transaction, STAGES)?;
-    let markers =
-        stages.get_all_with_key_and_limit(&JsValue::UNDEFINED, CLEARED_AT_ONCE).map_err(Failed::from)?;
-    let markers: Array = result(&markers).await?.unchecked_into();
-    let now = Date::now();
-    for marker in markers.iter() {
-        let field = |name: &str| Reflect::get(&marker, &name.into()).ok();
-        let Some(name) = field("name").and_then(|name| name.as_string()) else { continue };
-        if field("until").and_then(|until| until.as_f64()).is_some_and(|until| until < now) {
-            remove(batches, &name).await?;
-        }
+    for name in past(batches, STAGES).await? {
+        remove(batches, &name).await?;
     }
-    Ok(())
+    let damaged = past(batches, DAMAGED).await?;
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let transaction = batches.begin(&[DAMAGED], true).await?;
+    let done = ended(&transaction);
+    for name in damaged {
+        sys::store(&transaction, DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
+    }
+    Ok(completed(&transaction, done).await?)
+}
+
+/// The keys of some whose `until` has come.
+async fn past(batches: &Rc<Batches>, name: &str) -> Result<Vec<String>, Error> {
+    let transaction = batches.begin(&[name], false).await?;
+    let store = sys::store(&transaction, name)?;
+    let all = JsValue::UNDEFINED;
+    let keys = store.get_all_keys_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
+    let values = store.get_all_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
+    let values: Array = result(&values).await?.unchecked_into();
+    let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
+    let now = Date::now();
+    let is_past = |value: JsValue| {
+        let until = Reflect::get(&value, &"until".into()).ok().and_then(|until| until.as_f64());
+        until.is_some_and(|until| until < now)
+    };
+    let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value.clone()));
+    Ok(past.filter_map(|(key, _)| key.as_string()).collect())
 }
 
 async fn remove(batches: &Rc<Batches>, name: &str) -> Result<(), Refused> {

@@ -22,6 +22,11 @@ extern "C" {
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
 
+    type Transaction;
+
+    #[wasm_bindgen(method, catch)]
+    fn commit(this: &Transaction) -> Result<(), JsValue>;
+
     #[wasm_bindgen(js_namespace = globalThis, js_name = setTimeout)]
     fn set_timeout(work: &js_sys::Function, millis: i32) -> JsValue;
 }
@@ -87,6 +92,12 @@ pub(super) async fn completed(transaction: &IdbTransaction, ended: Promise) -> R
         Ok(_) => Ok(()),
         Err(_) => Err(transaction.error().as_ref().map_or_else(Failed::unknown, Failed::of)),
     }
+}
+
+/// Says that no more requests follow. Where the engine does not know the call, or has ended the transaction already,
+/// nothing is lost but a little time.
+pub(super) fn commit(transaction: &IdbTransaction) {
+    let _ = transaction.unchecked_ref::<Transaction>().commit();
 }
 
 pub(super) fn store(transaction: &IdbTransaction, name: &str) -> Result<IdbObjectStore, Failed> {

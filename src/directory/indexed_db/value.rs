@@ -1,6 +1,6 @@
 //! A record as the database keeps it.
 
-use js_sys::{Array, Uint8Array};
+use js_sys::Uint8Array;
 use wasm_bindgen::prelude::*;
 
 use super::sys;
@@ -12,8 +12,7 @@ use crate::{
 
 #[wasm_bindgen]
 extern "C" {
-    /// `{ key, record, over?, tags?, chunks? }`. What is absent is not in the index of that name; `chunks` is the name
-    /// under which the content lies, where it is kept apart.
+    /// `{ key, record, chunks? }`. `chunks` is the name under which the content lies, where it is kept apart.
     pub(super) type Value;
 
     #[wasm_bindgen(method, getter)]
@@ -27,12 +26,6 @@ extern "C" {
 
     #[wasm_bindgen(method, setter)]
     fn set_record(this: &Value, record: &Uint8Array);
-
-    #[wasm_bindgen(method, setter)]
-    fn set_over(this: &Value, over: f64);
-
-    #[wasm_bindgen(method, setter)]
-    fn set_tags(this: &Value, tags: &Array);
 
     #[wasm_bindgen(method, getter)]
     fn chunks(this: &Value) -> JsValue;
@@ -54,8 +47,8 @@ impl Found {
         if value.is_undefined() {
             return Ok(None);
         }
-        let value: &Value = value.unchecked_ref();
-        let (record, chunks) = (value.record(), value.chunks().as_string());
+        let chunks = chunks_of(value);
+        let record = value.unchecked_ref::<Value>().record();
         let record =
             record.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("something else is in its place"))?;
         let record = record.to_vec();
@@ -64,20 +57,17 @@ impl Found {
 }
 
 /// What the database shall keep under a key.
-pub(super) fn value(key: &Key, head: &Head, record: &[u8], chunks: Option<&str>) -> JsValue {
+pub(super) fn value(key: &Key, record: &[u8], chunks: Option<&str>) -> JsValue {
     let value: Value = js_sys::Object::new().unchecked_into();
     value.set_key(&key.hex());
     value.set_record(&sys::bytes(record));
-    let over = head.lifetime.deadline();
-    if over != u64::MAX {
-        #[allow(clippy::cast_precision_loss)] // a time
-        value.set_over(over as f64);
-    }
-    if !head.tags.is_empty() {
-        value.set_tags(&head.tags.iter().map(JsValue::from).collect());
-    }
     if let Some(chunks) = chunks {
         value.set_chunks(chunks);
     }
     value.into()
+}
+
+/// The name under which the content of a value lies apart.
+pub(super) fn chunks_of(value: &JsValue) -> Option<String> {
+    (!value.is_undefined()).then(|| value.unchecked_ref::<Value>().chunks().as_string()).flatten()
 }
