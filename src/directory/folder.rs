@@ -49,13 +49,14 @@ impl Folder {
 
     /// What stands before and behind the content of a record; and the file, where it was opened to be changed.
     pub(super) async fn glance(&self, key: &Key, mode: Mode) -> Result<Glance, Error> {
-        let opened = match self.files.open(&self.paths.record(key), GLANCE, mode).await {
+        // Who changes a part of a record must not vouch for what it could have seen to be damaged.
+        let most = if mode == Mode::Update { HEADER + PIECE } else { GLANCE };
+        let opened = match self.files.open(&self.paths.record(key), most, mode).await {
             Ok(None) => return Ok(Glance::Nothing),
             Ok(Some(opened)) => opened,
             Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Glance::Damaged),
             Err(error) => return Err(failed(error)),
         };
-        // A touch must not vouch for what it could have seen to be damaged.
         let is_whole = opened.start.len() as u64 == opened.length();
         let read = if mode == Mode::Update && is_whole {
             Head::open(&opened.start)
@@ -118,7 +119,13 @@ impl Folder {
         let written = match content {
             Content::Staged(stage) => {
                 stage.complete(head).await?;
-                self.files.link(stage.name(), &staged).await
+                match self.files.link(stage.name(), &staged).await {
+                    Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                        // A file system without links. Should the token be lost now, the content is lost with it.
+                        self.files.rename(stage.name(), &staged).await
+                    }
+                    linked => linked,
+                }
             }
             Content::Whole(bytes) => self.files.create(&staged, head.record(bytes).into(), self.strict).await,
             Content::None | Content::Same => {
@@ -156,6 +163,9 @@ impl Folder {
         }
         // The first record of its part.
         self.files.make_folder(&self.paths.part(key.part())).await.map_err(failed)?;
+        if self.strict {
+            self.files.sync_folder(self.paths.root()).await.map_err(failed)?;
+        }
         match self.files.rename(staged, &record).await {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
             done => done.map_err(|error| failed(error).into()),
@@ -271,6 +281,12 @@ impl Directory for Folder {
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
+            // What is not there is not changed, and no token is made for it.
+            if matches!(content, Content::Same)
+                && matches!(self.glance(key, Mode::Read).await?, Glance::Nothing)
+            {
+                return decide.decide(None, Current::Nothing).map(drop);
+            }
             let (mut turn, before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
                 (turn, None)
             } else {

@@ -123,18 +123,26 @@ impl Shared {
     /// The record under a key; what is damaged is put away, and reported once.
     async fn open(&self, key: &Key) -> Result<Option<Record>, Error> {
         let opened = self.medium.open(key).await;
-        if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt) {
+        if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt)
             // What matters to the caller is the damage, not that it could not be put away.
-            let _ = self.quarantine(key).await;
+            && self.quarantine(key).await.is_ok_and(|was_damaged| !was_damaged)
+        {
+            // Somebody was about to change it.
+            return self.medium.open(key).await;
         }
         opened
     }
 
-    async fn quarantine(&self, key: &Key) -> Result<(), Error> {
+    /// Puts away what is damaged, if it still is for who has the turn. Says whether it was.
+    async fn quarantine(&self, key: &Key) -> Result<bool, Error> {
+        let mut was_damaged = false;
         let mut decide = |_: Option<Lineage>, current: Current<'_>| {
-            Ok(if let Current::Damaged = current { Change::Quarantine } else { Change::Leave })
+            was_damaged = matches!(current, Current::Damaged);
+            Ok(if was_damaged { Change::Quarantine } else { Change::Leave })
         };
-        self.medium.change(key, &mut Content::None, &mut decide).await
+        // As for a touch, the whole of a small record is looked at.
+        self.medium.change(key, &mut Content::Same, &mut decide).await?;
+        Ok(was_damaged)
     }
 
     /// The live session under a key. What has expired is removed, so that a clock that goes back cannot revive it.

@@ -24,6 +24,10 @@ impl Paths {
         Self { root: root.trim_end_matches('/').to_owned() }
     }
 
+    pub(crate) fn root(&self) -> &str {
+        &self.root
+    }
+
     /// The folder of a part.
     pub(crate) fn part(&self, part: u8) -> String {
         format!("{}/{part:02x}", self.root)

@@ -80,7 +80,9 @@ impl ContentWriter {
             }
             State::Staging(_) | State::Failed => return Err(Error::channel_closed()),
         };
-        self.write.commit(&mut content, self.length, self.sum.clone().finish()).await
+        let revision = self.write.commit(&mut content, self.length, self.sum.clone().finish()).await?;
+        self.write.shared.after_write().await;
+        Ok(revision)
     }
 }
 
