@@ -76,15 +76,22 @@ impl Folder {
         token: &Token<'_>,
         key: &Key,
         content: &mut Content,
-        before: Option<Lineage>,
+        before: &mut Option<Lineage>,
         decide: &mut dyn Decide,
     ) -> Result<(), Stopped> {
         let mode = if matches!(content, Content::Same) { Mode::Update } else { Mode::Read };
         let glance = self.glance(key, mode).await?;
-        match decide.decide(before, glance.current())? {
+        // Should the token be lost, this was the first look.
+        let change = decide.decide(*before, glance.current())?;
+        before.get_or_insert(glance.current().lineage());
+        match change {
             Change::Leave => Ok(()),
             Change::Publish(head) => self.publish(token, key, content, &glance, &head).await,
             Change::Touch(head) => {
+                // A token that was kept may be another's by now, whose touch this one must not undo.
+                if !self.files.is_there(token.path()).await.map_err(failed)? {
+                    return Err(Stopped::Lost);
+                }
                 if let Glance::Record(_, Some(file)) = glance {
                     let activity = Bytes::copy_from_slice(&head.activity());
                     file.write_at(ACTIVITY_AT as u64, activity).await.map_err(failed)?;
@@ -95,7 +102,7 @@ impl Folder {
             }
             Change::Remove => {
                 let aside = self.move_aside(token, key).await?;
-                self.files.remove(&aside).await.map_err(failed)?;
+                self.remove_aside(&aside).await?;
                 self.untag(token, key, glance.head(), None).await?;
                 Ok(())
             }
@@ -187,8 +194,11 @@ impl Folder {
         let folder = self.paths.damaged();
         self.files.make_folder(&folder).await.map_err(failed)?;
         let put_away = format!("{folder}/{}-{}", key.hex(), self.tokens.unique());
-        self.files.rename(&aside, &put_away).await.map_err(failed)?;
-        Ok(())
+        match self.files.rename(&aside, &put_away).await {
+            // Whoever took the token has cleared it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
+            done => Ok(done.map_err(failed)?),
+        }
     }
 
     /// What a missing file means while a token is held.
@@ -236,9 +246,17 @@ impl Folder {
     pub(super) async fn remove_entry(&self, token: &Token<'_>, entry: &str) -> Result<(), Error> {
         let aside = format!("{}/{}", token.path(), self.tokens.unique());
         match self.files.rename(entry, &aside).await {
-            Ok(()) => self.files.remove(&aside).await.map_err(failed),
+            Ok(()) => self.remove_aside(&aside).await,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(error)),
+        }
+    }
+
+    /// Removes what was moved into the token. Whoever took the token meanwhile has done so.
+    async fn remove_aside(&self, aside: &str) -> Result<(), Error> {
+        match self.files.remove(aside).await {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
+            _ => Ok(()),
         }
     }
 }
@@ -287,15 +305,18 @@ impl Directory for Folder {
             {
                 return decide.decide(None, Current::Nothing).map(drop);
             }
-            let (mut turn, before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
+            let (mut turn, mut before) = if let Some(turn) = self.tokens.try_turn(key.part()) {
                 (turn, None)
             } else {
                 let before = self.glance(key, Mode::Read).await?.current().lineage();
                 (self.tokens.turn(key.part()).await, Some(before))
             };
             loop {
+                if before.is_none() && turn.is_none() {
+                    before = Some(self.glance(key, Mode::Read).await?.current().lineage());
+                }
                 let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
-                match self.attempt(&token, key, content, before, decide).await {
+                match self.attempt(&token, key, content, &mut before, decide).await {
                     Err(Stopped::Lost) => token.lose(),
                     Err(Stopped::Failed(error)) => {
                         token.end().await;

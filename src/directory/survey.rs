@@ -155,7 +155,12 @@ impl Folder {
     }
 
     async fn clear_token(&self, part: u8) -> Result<(), Error> {
-        let left = self.files.list(&self.paths.free(part)).await.map_err(failed)?;
+        // Whoever holds it may have died.
+        let turns = self.paths.turns(part);
+        let holder =
+            self.files.list(&turns).await.map_err(failed)?.and_then(|names| names.into_iter().next());
+        let Some(holder) = holder else { return Ok(()) };
+        let left = self.files.list(&format!("{turns}/{holder}")).await.map_err(failed)?;
         if left.is_none_or(|names| names.is_empty()) {
             return Ok(());
         }

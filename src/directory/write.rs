@@ -67,7 +67,10 @@ impl Write {
             let lineage = current.lineage();
             let began = self.began.or(before);
             let is_ended = began.is_some_and(|began| self.has_ended_since(began, lineage, now));
-            if is_ended || shared.with_fences(|fences| fences.is_raised(&self.name, self.mark))? {
+            if is_ended
+                || self.is_overtaken(current, now)
+                || shared.with_fences(|fences| fences.is_raised(&self.name, self.mark))?
+            {
                 return Err(fenced());
             }
             let live = current.live(now);
@@ -82,6 +85,13 @@ impl Write {
         shared.medium.change(&self.key, content, &mut decide).await?;
         // A change that did not fail has asked, and what was decided then is what was published.
         revision.ok_or_else(Error::closed)
+    }
+
+    /// Whether an invalidate came between the beginning and the first look, which is told by its time. One of the future is
+    /// none: the clock went back since.
+    fn is_overtaken(&self, current: Current<'_>, now: Timestamp) -> bool {
+        matches!(current, Current::Record(head)
+            if !head.is_session() && head.lifetime.created > self.began_at && head.lifetime.created <= now)
     }
 
     /// Whether the session may have been invalidated between two looks at it. Tombstones do not stay for ever:
