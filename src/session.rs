@@ -252,7 +252,7 @@ pub struct Capabilities {
 pub struct StorageStats {
     /// Sessions held now; expired ones count until they are swept.
     pub sessions: u64,
-    /// Bytes of content and ids held now.
+    /// Bytes of content held now, and of ids where those are kept.
     pub bytes: u64,
     /// Sessions removed to make room.
     pub evicted: u64,

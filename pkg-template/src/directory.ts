@@ -36,7 +36,7 @@ export class DirectoryStorage extends CoreStorage {
     shared: true,
   });
 
-  readonly #root: string | URL;
+  readonly #root: string;
   readonly #options: CheckedDirectoryOptions;
   #storage: StorageCore | undefined;
 
@@ -47,7 +47,7 @@ export class DirectoryStorage extends CoreStorage {
    */
   constructor(root: string | URL, options: DirectoryOptions = {}) {
     super();
-    this.#root = checkRoot(root);
+    this.#root = placeOf(checkRoot(root));
     this.#options = checkDirectoryOptions(options);
   }
 
@@ -61,7 +61,7 @@ export class DirectoryStorage extends CoreStorage {
     const node = nodeModules();
     if (node !== undefined) {
       const files = new FolderFiles(node.fs, io);
-      return core().folderStorage(files, node.resolve(root), idle, absolute, sessionBytes, strict, clock);
+      return core().folderStorage(files, root, idle, absolute, sessionBytes, strict, clock);
     }
     if (!("indexedDB" in globalThis)) {
       throw new SessionError(
@@ -69,7 +69,6 @@ export class DirectoryStorage extends CoreStorage {
         "there is neither a file system nor an IndexedDB here to keep sessions in",
       );
     }
-    if (typeof root !== "string") throw invalid("in a browser, root is the name of a database, not a URL");
     return core().databaseStorage(root, idle, absolute, sessionBytes, strict, clock);
   }
 }
@@ -84,6 +83,20 @@ function checkRoot(root: unknown): string | URL {
     if (root.protocol === "file:") return root;
   } else if (typeof root === "string" && root !== "" && !root.includes("\0")) return root;
   throw invalid("root must be the path of a folder, a file: URL, or the name of a database");
+}
+
+/** An absolute path, since the process may change its own folder before the first call; or the name of a database. */
+function placeOf(root: string | URL): string {
+  const node = nodeModules();
+  if (node === undefined) {
+    if (typeof root === "string") return root;
+    throw invalid("where there is no file system, root is the name of a database, not a URL");
+  }
+  try {
+    return node.resolve(root);
+  } catch {
+    throw invalid("root is a file: URL that names no path of this machine");
+  }
 }
 
 function checkDirectoryOptions(options: DirectoryOptions): CheckedDirectoryOptions {

@@ -100,7 +100,7 @@ export interface StorageCapabilities {
 export interface StorageStats {
   /** Sessions held now. Expired ones count until they are swept. */
   readonly sessions: number;
-  /** Bytes of content and ids held now. */
+  /** Bytes of content held now, and of ids where those are kept. */
   readonly bytes: number;
   /** Sessions removed to make room (`whenFull: "evict"`). */
   readonly evicted: number;

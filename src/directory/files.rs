@@ -22,7 +22,7 @@ pub(crate) trait Files: fmt::Debug + MaybeSend + MaybeSync {
     /// Makes a file that was not there, of these bytes, on the disk when it resolves if `sync` says so.
     fn create<'a>(&'a self, path: &'a str, bytes: Bytes, sync: bool) -> BoxFuture<'a, io::Result<()>>;
 
-    /// Makes a file that was not there, to write to.
+    /// Makes a file that was not there, to write to. It goes when it is dropped, as far as it has this path still.
     fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>>;
 
     /// Gives a file or a folder another path, in the place of the file or the empty folder there.

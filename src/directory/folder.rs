@@ -121,7 +121,29 @@ impl Folder {
         if let Glance::Damaged = glance {
             self.quarantine(token, key).await?;
         }
-        self.tag(key, head, glance.head()).await?;
+        let placed = match self.tag(key, head, glance.head()).await {
+            Ok(()) => self.place(token, key, content, head).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(stopped) = placed {
+            if let Stopped::Failed(_) = stopped {
+                // What stays of the entries where this fails too is swept later.
+                let _ = self.untag(token, key, Some(head), glance.head()).await;
+            }
+            return Err(stopped);
+        }
+        self.untag(token, key, glance.head(), Some(head)).await?;
+        Ok(())
+    }
+
+    /// Makes the record in the token, and moves it to its place.
+    async fn place(
+        &self,
+        token: &Token<'_>,
+        key: &Key,
+        content: &mut Content,
+        head: &Head,
+    ) -> Result<(), Stopped> {
         let staged = format!("{}/{}", token.path(), head.name());
         let written = match content {
             Content::Staged(stage) => {
@@ -146,14 +168,16 @@ impl Folder {
             self.files.remove_now(&staged);
             return Err(failed(error).into());
         }
-        self.put(token, key, &staged).await?;
+        if let Err(stopped) = self.put(token, key, &staged).await {
+            self.files.remove_now(&staged);
+            return Err(stopped);
+        }
         if self.strict {
             self.files.sync_folder(&self.paths.part(key.part())).await.map_err(failed)?;
         }
         if let Content::Staged(stage) = content {
             stage.clear();
         }
-        self.untag(token, key, glance.head(), Some(head)).await?;
         Ok(())
     }
 
@@ -285,10 +309,8 @@ impl Directory for Folder {
                 self.files.make_folder(&folder).await.map_err(failed)?;
                 made = self.files.stage(&path).await;
             }
-            let file: Arc<dyn File> = made.map_err(failed)?.into();
-            let files = Arc::clone(&self.files);
-            Ok(Box::new(StagedFile { files, file, path, at: HEADER as u64, strict: self.strict })
-                as Box<dyn Stage>)
+            let file = Some(made.map_err(failed)?);
+            Ok(Box::new(StagedFile { file, path, at: HEADER as u64, strict: self.strict }) as Box<dyn Stage>)
         })
     }
 
@@ -456,30 +478,41 @@ impl Pieces for FilePieces {
     }
 }
 
-/// A content that is being written, in a file of its own.
+/// A content that is being written, in a file of its own, which goes when it is dropped.
 struct StagedFile {
-    files: Arc<dyn Files>,
-    file: Arc<dyn File>,
+    file: Option<Box<dyn File>>,
     path: String,
     at: u64,
     strict: bool,
 }
 
+impl StagedFile {
+    fn file(&self) -> Result<&dyn File, Error> {
+        self.file.as_deref().ok_or_else(Error::channel_closed)
+    }
+
+    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
+        let length = piece.len() as u64;
+        self.file()?.write_at(self.at, piece).await.map_err(failed)?;
+        self.at += length;
+        Ok(())
+    }
+}
+
 impl Stage for StagedFile {
     fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
         Box::pin(async move {
-            let length = piece.len() as u64;
-            let written = self.file.write_at(self.at, piece).await.map_err(failed);
-            self.at += length;
+            let written = self.write(piece).await;
             (self as Box<dyn Stage>, written)
         })
     }
 
     fn complete<'a>(&'a mut self, head: &'a Head) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
-            self.file.end_with(self.at, head.tags_block().into()).await.map_err(failed)?;
-            self.file.write_at(0, Bytes::copy_from_slice(&head.header())).await.map_err(failed)?;
-            if self.strict { self.file.sync().await.map_err(failed) } else { Ok(()) }
+            let file = self.file()?;
+            file.end_with(self.at, head.tags_block().into()).await.map_err(failed)?;
+            file.write_at(0, Bytes::copy_from_slice(&head.header())).await.map_err(failed)?;
+            if self.strict { file.sync().await.map_err(failed) } else { Ok(()) }
         })
     }
 
@@ -488,16 +521,7 @@ impl Stage for StagedFile {
     }
 
     fn clear(&mut self) {
-        if !self.path.is_empty() {
-            self.files.remove_now(&self.path);
-            self.path.clear();
-        }
-    }
-}
-
-impl Drop for StagedFile {
-    fn drop(&mut self) {
-        self.clear();
+        self.file = None;
     }
 }
 

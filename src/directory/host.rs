@@ -8,7 +8,7 @@ use std::{fmt, io, sync::Arc, time::Duration};
 use bytes::Bytes;
 use js_sys::{Array, Error as JsError, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, prelude::*};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 
 use super::{
     DirectoryOptions, DirectoryStorage,
@@ -138,8 +138,8 @@ fn system_error(error: &JsValue) -> io::Error {
         "ENOTEMPTY" => io::ErrorKind::DirectoryNotEmpty,
         "ENOSPC" => io::ErrorKind::StorageFull,
         "EDQUOT" => io::ErrorKind::QuotaExceeded,
-        // A link, a folder, or a pipe without an end in a file's place.
-        "ELOOP" | "EISDIR" | "ENXIO" => io::ErrorKind::InvalidData,
+        // A link, a folder, or a pipe in a file's place.
+        "ELOOP" | "EISDIR" | "ENXIO" | "ESPIPE" => io::ErrorKind::InvalidData,
         _ => io::ErrorKind::Other,
     };
     let words = match error.dyn_ref::<JsError>() {
@@ -157,9 +157,10 @@ impl Files for HostFiles {
         most: usize,
         mode: Mode,
     ) -> BoxFuture<'a, io::Result<Option<Opened>>> {
-        let opened = Self::open(self, path, most, mode == Mode::Update);
+        let coming = Coming(Some(Self::open(self, path, most, mode == Mode::Update)));
         Box::pin(async {
-            let opened = settle(opened).await?;
+            let opened = coming.settled().await?;
+            coming.take_over();
             if opened.is_undefined() {
                 return Ok(None);
             }
@@ -179,8 +180,12 @@ impl Files for HostFiles {
     }
 
     fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
-        let file = Self::stage(self, path);
-        Box::pin(async { Ok(Box::new(OpenFile(settle(file).await?.unchecked_into())) as Box<dyn File>) })
+        let coming = Coming(Some(Self::stage(self, path)));
+        Box::pin(async {
+            let file = coming.settled().await?;
+            coming.take_over();
+            Ok(Box::new(OpenFile(file.unchecked_into())) as Box<dyn File>)
+        })
     }
 
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>> {
@@ -249,6 +254,40 @@ impl Files for HostFiles {
 impl fmt::Debug for HostFiles {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("HostFiles")
+    }
+}
+
+/// A file that is being opened or made. Dropped before it is there, it is closed when it comes.
+struct Coming(Option<Result<JsValue, JsValue>>);
+
+impl Coming {
+    async fn settled(&self) -> io::Result<JsValue> {
+        settle(self.0.clone().unwrap_or(Ok(JsValue::UNDEFINED))).await
+    }
+
+    /// It has come, and is another's to close.
+    fn take_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Coming {
+    fn drop(&mut self) {
+        let Some(answer) = self.0.take() else { return };
+        spawn_local(async {
+            match settle(answer).await {
+                Ok(file) if file.is_instance_of::<Uint8Array>() || !file.is_object() => {}
+                Ok(file) => {
+                    let opened = file.unchecked_ref::<HostOpened>().file();
+                    if opened.is_undefined() {
+                        file.unchecked_ref::<HostFile>().close();
+                    } else {
+                        opened.close();
+                    }
+                }
+                Err(_) => {}
+            }
+        });
     }
 }
 

@@ -125,7 +125,7 @@ impl Shared {
         let opened = self.medium.open(key).await;
         if opened.as_ref().is_err_and(|error| error.kind() == ErrorKind::Corrupt)
             // What matters to the caller is the damage, not that it could not be put away.
-            && self.quarantine(key).await.is_ok_and(|was_damaged| !was_damaged)
+            && self.quarantine(key, None).await.is_ok_and(|was_damaged| !was_damaged)
         {
             // Somebody was about to change it.
             return self.medium.open(key).await;
@@ -133,11 +133,16 @@ impl Shared {
         opened
     }
 
-    /// Puts away what is damaged, if it still is for who has the turn. Says whether it was.
-    async fn quarantine(&self, key: &Key) -> Result<bool, Error> {
+    /// Puts away what is damaged, if it still is for who has the turn; or what a reader found damaged, if it is still that
+    /// revision. Says whether it was.
+    async fn quarantine(&self, key: &Key, found: Option<&Revision>) -> Result<bool, Error> {
         let mut was_damaged = false;
         let mut decide = |_: Option<Lineage>, current: Current<'_>| {
-            was_damaged = matches!(current, Current::Damaged);
+            was_damaged = match current {
+                Current::Damaged => true,
+                Current::Record(head) => found.is_some_and(|found| *found == head.revision()),
+                Current::Nothing => false,
+            };
             Ok(if was_damaged { Change::Quarantine } else { Change::Leave })
         };
         // As for a touch, the whole of a small record is looked at.
@@ -221,22 +226,27 @@ impl SessionStorage for DirectoryStorage {
 
     fn open<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {
         Box::pin(async move {
-            let found = self.shared.find(&Key::of(id)).await?;
+            let key = Key::of(id);
+            let found = self.shared.find(&key).await?;
             Ok(found.map(|Record { head, body }| match body {
                 Body::Whole(content) => SessionReader::new(head.info(), Cursor::new(content)),
-                Body::Pieces(pieces) => SessionReader::new(head.info(), PiecesReader::new(&head, pieces)),
+                Body::Pieces(pieces) => {
+                    let reader = PiecesReader::new(&self.shared, key, &head, pieces);
+                    SessionReader::new(head.info(), reader)
+                }
             }))
         })
     }
 
     fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
         Box::pin(async move {
-            let Some(Record { head, body }) = self.shared.find(&Key::of(id)).await? else { return Ok(None) };
+            let key = Key::of(id);
+            let Some(Record { head, body }) = self.shared.find(&key).await? else { return Ok(None) };
             let content = match body {
                 Body::Whole(content) => content,
                 Body::Pieces(pieces) => {
                     let mut content = Vec::new();
-                    PiecesReader::new(&head, pieces).read_to_end(&mut content).await?;
+                    PiecesReader::new(&self.shared, key, &head, pieces).read_to_end(&mut content).await?;
                     content.into()
                 }
             };

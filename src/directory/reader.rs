@@ -3,17 +3,20 @@
 use std::{
     io,
     pin::Pin,
+    sync::Arc,
     task::{Context, Poll},
 };
 
 use bytes::{Buf, Bytes};
 use futures::AsyncRead;
 
-use super::medium::Pieces;
+use super::{Shared, medium::Pieces};
 use crate::{
-    error::Error,
+    error::{Error, ErrorKind},
+    key::Key,
     maybe_send::BoxFuture,
     record::{Head, Sum, corrupt},
+    session::Revision,
 };
 
 /// Gives the pieces as they come, and at the end says whether they were those that were written (C12).
@@ -23,24 +26,33 @@ pub(super) struct PiecesReader {
     left: u64,
     sum: Option<Sum>,
     expected: u32,
+    /// What to put away should it be damaged.
+    from: (Arc<Shared>, Key, Revision),
 }
 
 enum State {
     Idle(Box<dyn Pieces>),
     Reading(BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)>),
+    /// Puts away what is damaged, and then says so.
+    Corrupt(BoxFuture<'static, Error>),
     /// The end, or a failure: nothing is held any more.
     Done,
 }
 
 impl PiecesReader {
-    pub(super) fn new(head: &Head, pieces: Box<dyn Pieces>) -> Self {
+    pub(super) fn new(shared: &Arc<Shared>, key: Key, head: &Head, pieces: Box<dyn Pieces>) -> Self {
         Self {
             state: State::Idle(pieces),
             piece: Bytes::new(),
             left: head.length,
             sum: Some(Sum::new()),
             expected: head.sum,
+            from: (Arc::clone(shared), key, head.revision()),
         }
+    }
+
+    fn is_at_end(&self) -> bool {
+        self.left == 0 && !matches!(self.state, State::Corrupt(_))
     }
 
     fn take_in(&mut self, piece: Bytes) -> Result<(), Error> {
@@ -67,7 +79,7 @@ impl AsyncRead for PiecesReader {
         buffer: &mut [u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
-        while this.piece.is_empty() && this.left > 0 && !buffer.is_empty() {
+        while this.piece.is_empty() && !this.is_at_end() && !buffer.is_empty() {
             match std::mem::replace(&mut this.state, State::Done) {
                 State::Idle(pieces) => this.state = State::Reading(pieces.next()),
                 State::Reading(mut reading) => {
@@ -75,10 +87,26 @@ impl AsyncRead for PiecesReader {
                         this.state = State::Reading(reading);
                         return Poll::Pending;
                     };
-                    this.take_in(piece?)?;
-                    if this.left > 0 {
-                        this.state = State::Idle(pieces);
+                    match piece.and_then(|piece| this.take_in(piece)) {
+                        Ok(()) if this.left > 0 => this.state = State::Idle(pieces),
+                        Ok(()) => {}
+                        Err(error) if error.kind() == ErrorKind::Corrupt => {
+                            let (shared, key, revision) = this.from.clone();
+                            this.state = State::Corrupt(Box::pin(async move {
+                                // What matters to the reader is the damage, not that it could not be put away.
+                                let _ = shared.quarantine(&key, Some(&revision)).await;
+                                error
+                            }));
+                        }
+                        Err(error) => return Poll::Ready(Err(error.into())),
                     }
+                }
+                State::Corrupt(mut quarantine) => {
+                    let Poll::Ready(error) = quarantine.as_mut().poll(task) else {
+                        this.state = State::Corrupt(quarantine);
+                        return Poll::Pending;
+                    };
+                    return Poll::Ready(Err(error.into()));
                 }
                 State::Done => {
                     return Poll::Ready(Err(corrupt("its content could not be read to the end").into()));

@@ -157,13 +157,12 @@ impl Tokens {
     /// Makes the token of a part, together with the folder that it lies in: there must never be two.
     async fn make(&self, part: u8) -> io::Result<()> {
         let made = format!("{}/{}", self.paths.made(), self.unique());
-        self.files.make_folder(&format!("{made}/free")).await?;
-        let turns = self.paths.turns(part);
-        let mut moved = self.files.rename(&made, &turns).await;
-        if moved.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-            self.files.make_folder(&self.paths.all_turns()).await?;
-            moved = self.files.rename(&made, &turns).await;
+        let moved = self.make_at(&made, part).await;
+        if moved.is_ok() {
+            return Ok(());
         }
+        // What is left of it where this fails too is swept later.
+        let _ = self.files.remove_all(&made).await;
         match moved {
             // Another was faster.
             Err(error)
@@ -172,9 +171,21 @@ impl Tokens {
                     io::ErrorKind::AlreadyExists | io::ErrorKind::DirectoryNotEmpty
                 ) =>
             {
-                self.files.remove_all(&made).await
+                Ok(())
             }
-            done => done,
+            failed => failed,
+        }
+    }
+
+    async fn make_at(&self, made: &str, part: u8) -> io::Result<()> {
+        self.files.make_folder(&format!("{made}/free")).await?;
+        let turns = self.paths.turns(part);
+        match self.files.rename(made, &turns).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.files.make_folder(&self.paths.all_turns()).await?;
+                self.files.rename(made, &turns).await
+            }
+            moved => moved,
         }
     }
 

@@ -20,7 +20,10 @@ use web_sys::{
     WritableStreamDefaultController,
 };
 
-use super::{call::start, error::to_js};
+use super::{
+    call::{Answer, start},
+    error::to_js,
+};
 use crate::{
     channel::{SessionReader, SessionWriter},
     error::{Error, ErrorKind},
@@ -156,7 +159,7 @@ impl ChannelSource {
         self.state.controller.replace(Some(controller));
     }
 
-    pub fn pull(&self) -> Promise {
+    pub fn pull(&self) -> Answer {
         let state = Rc::clone(&self.state);
         start(Box::pin(async move { state.pull().await }))
     }
@@ -332,7 +335,7 @@ impl ChannelSink {
         self.state.controller.replace(Some(controller));
     }
 
-    pub fn write(&self, chunk: JsValue) -> Promise {
+    pub fn write(&self, chunk: JsValue) -> Answer {
         let state = Rc::clone(&self.state);
         start(Box::pin(async move { state.write(chunk).await }))
     }

@@ -130,17 +130,22 @@ impl MemoryCore {
     }
 
     /// A content that lies in pieces, as one array.
+    ///
+    /// # Errors
+    /// None; see [`Answer`](super::call::Answer) for why it could have one.
     #[wasm_bindgen(js_name = readPieces)]
-    pub fn read_pieces(&self, id: usize, now: f64) -> Option<Uint8Array> {
-        let (found, length) = self.look(id, now, |session| (session.payload(), session.body().len()))?;
-        let whole = Uint8Array::new_with_length(u32::try_from(length).ok()?);
-        let mut at = 0;
-        for piece in found.pieces() {
-            let end = at + u32::try_from(piece.len()).ok()?;
-            whole.subarray(at, end).copy_from(piece);
-            at = end;
-        }
-        Some(whole)
+    pub fn read_pieces(&self, id: usize, now: f64) -> Result<Option<Uint8Array>, JsValue> {
+        let found = self.look(id, now, |session| (session.payload(), session.body().len()));
+        Ok(found.and_then(|(found, length)| {
+            let whole = Uint8Array::new_with_length(u32::try_from(length).ok()?);
+            let mut at = 0;
+            for piece in found.pieces() {
+                let end = at + u32::try_from(piece.len()).ok()?;
+                whole.subarray(at, end).copy_from(piece);
+                at = end;
+            }
+            Some(whole)
+        }))
     }
 
     /// One of a session's tags; its info says how many it has.

@@ -9,6 +9,7 @@
 //!   streams ([`channels`]).
 
 #![allow(unreachable_pub)] // wasm-bindgen exports what is `pub`, wherever it stands
+#![allow(clippy::unnecessary_wraps)] // what crosses to JavaScript does: see `call::Answer`
 #![allow(clippy::float_cmp)] // in what wasm-bindgen makes of an enum, whose numbers are whole
 
 mod allocator;

@@ -9,7 +9,7 @@ use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
 
 use super::{
-    call::{start, start_storage},
+    call::{Answer, start, start_storage},
     channels::{ReadChannel, WriteChannel},
     error::to_js,
     options,
@@ -73,14 +73,14 @@ impl StorageCore {
         if_revision: Option<String>,
         tagged: bool,
         signal: Option<AbortSignal>,
-    ) -> Promise {
+    ) -> Answer {
         let storage = Arc::clone(&self.storage);
         let asked = options::write_options(idle, absolute, if_absent, if_revision, tagged);
         start(Box::pin(async move { write(&*storage, id, &provider, asked, signal).await }))
     }
 
     /// Hands `consumer` one revision as a channel. See `SessionStorage.read` of the package.
-    pub fn read(&self, id: String, consumer: Function) -> Promise {
+    pub fn read(&self, id: String, consumer: Function) -> Answer {
         let storage = Arc::clone(&self.storage);
         start(Box::pin(async move { read(&*storage, id, &consumer).await }))
     }
@@ -96,7 +96,7 @@ impl StorageCore {
         if_absent: bool,
         if_revision: Option<String>,
         tagged: bool,
-    ) -> Promise {
+    ) -> Answer {
         let storage = Arc::clone(&self.storage);
         let asked = options::write_options(idle, absolute, if_absent, if_revision, tagged);
         start_storage(Box::pin(async move {
@@ -106,7 +106,7 @@ impl StorageCore {
     }
 
     /// A call that takes an id: see [`Call`].
-    pub fn call(&self, call: Call, id: String) -> Promise {
+    pub fn call(&self, call: Call, id: String) -> Answer {
         let storage = Arc::clone(&self.storage);
         start_storage(Box::pin(async move {
             let id = SessionId::new(id)?;
@@ -129,7 +129,7 @@ impl StorageCore {
 
     /// A call about all sessions, or those of a tag: see [`CallAll`].
     #[wasm_bindgen(js_name = callAll)]
-    pub fn call_all(&self, call: CallAll, tag: String) -> Promise {
+    pub fn call_all(&self, call: CallAll, tag: String) -> Answer {
         let storage = Arc::clone(&self.storage);
         start_storage(Box::pin(async move {
             Ok(match call {

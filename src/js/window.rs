@@ -148,7 +148,7 @@ pub fn add_tag(tag: String) {
 
 /// The error of the call that has just failed.
 #[wasm_bindgen(js_name = takeError)]
-pub fn take_error() -> JsValue {
+pub fn take_error() -> Result<JsValue, JsValue> {
     let error = Window::with(|window| window.error.take());
-    error.map_or(JsValue::UNDEFINED, |error| to_js(&error))
+    Ok(error.map_or(JsValue::UNDEFINED, |error| to_js(&error)))
 }

@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withPage } from "./chromium.mjs";
+import { withPage } from "./browser.mjs";
 import { describe, it, run, COUNTS_MARK } from "./harness.mjs";
 import { equal, same } from "./expect.mjs";
 
@@ -68,16 +68,19 @@ describe(bundler, () => {
   });
 
   it("makes what runs in Chromium", async () => {
-    const title = await withPage(join(folder, "dist"), async (tab, origin) => {
-      const errors = [];
-      tab.on("pageerror", (error) => errors.push(String(error)));
-      tab.on("console", (message) => message.type() === "error" && errors.push(message.text()));
-      await tab.goto(origin);
-      await tab
-        .waitForFunction(() => document.title !== "not run", undefined, { timeout: 20_000 })
-        .catch(() => {});
-      same(errors, [], "errors of the page");
-      return tab.title();
+    const title = await withPage("chromium", join(folder, "dist"), async (page, origin) => {
+      const complaints = [];
+      page.onConsole(({ type, text }) => type === "error" && complaints.push(text));
+      await page.goto(origin);
+      const found = await page.evaluate(async () => {
+        const until = performance.now() + 20_000;
+        while (document.title === "not run" && performance.now() < until) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+        }
+        return document.title;
+      });
+      same([...page.errors, ...complaints], [], "errors of the page");
+      return found;
     });
     equal(title, EXPECTED, "title");
   });

@@ -1,6 +1,9 @@
 // The conformance kit, as a user of the package runs it, against the storages of the package.
-import { SessionStorageMemory, SimplifiedSessionStorage, generateSessionId } from "sessile";
+import { DirectoryStorage, SessionStorageMemory, SimplifiedSessionStorage, generateSessionId } from "sessile";
 import { testSessionStorage } from "sessile/testing";
+import { damageInDatabase, nameDatabase, removeDatabase } from "./databases.mjs";
+import { equal, rejection } from "./expect.mjs";
+import { damageRecord, fs, keyOf, makeFolder, removeFolder } from "./folders.mjs";
 import { describe, it } from "./harness.mjs";
 
 /** Two methods over a `Map`, which outlives the storage as a database does. */
@@ -21,8 +24,7 @@ class MapStorage extends SimplifiedSessionStorage {
 }
 
 async function damage(storage, id) {
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", new TextEncoder().encode(id)));
-  const key = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const key = await keyOf(id);
   const record = storage.records.get(key).slice();
   record[record.length - 1] ^= 1;
   storage.records.set(key, record);
@@ -63,3 +65,58 @@ describe("SimplifiedSessionStorage that is alone on a lasting medium", () => {
     damage,
   });
 });
+
+/** The cases over a place of its own for each, which is gone afterwards. */
+function testPlaces({ make, damage, remove }, more = {}) {
+  const roots = new WeakMap();
+  const open = (root, options) => {
+    const storage = new DirectoryStorage(root, { ...options, ...more });
+    roots.set(storage, root);
+    return storage;
+  };
+  testSessionStorage({ describe, it }, (options) => open(make(), options), {
+    ...everyStorage,
+    streams: true,
+    conditional: true,
+    tags: true,
+    durable: true,
+    shared: true,
+    housekeeping: true,
+    limits: { maxSessionBytes: true },
+    reopen: async (storage, options) => {
+      await storage.close();
+      return open(roots.get(storage), options);
+    },
+    join: (storage, options) => open(roots.get(storage), options),
+    damage: (storage, id) => damage(roots.get(storage), id),
+    discard: (storage) => remove(roots.get(storage)),
+  });
+}
+
+const folders = { make: makeFolder, damage: damageRecord, remove: removeFolder };
+const databases = { make: nameDatabase, damage: damageInDatabase, remove: removeDatabase };
+
+if (fs !== undefined) {
+  for (const io of ["auto", "async", "sync"]) {
+    describe(`DirectoryStorage by io: "${io}"`, () => testPlaces(folders, { io }));
+  }
+} else if ("indexedDB" in globalThis) {
+  for (const durability of ["relaxed", "strict"]) {
+    describe(`DirectoryStorage in IndexedDB, ${durability}`, () => testPlaces(databases, { durability }));
+  }
+} else {
+  describe("DirectoryStorage where nothing outlives a request", () => {
+    it("can be made, and says at the first call that there is no place for it", async () => {
+      const storage = new DirectoryStorage("./sessions");
+      const calls = [
+        storage.get("id"),
+        storage.set("id", "content"),
+        storage.write("id", () => undefined),
+        storage.read("id", () => undefined),
+        storage.invalidate("id"),
+        storage.sweep(),
+      ];
+      for (const call of calls) equal((await rejection(call)).code, "ERR_SESSION_UNSUPPORTED", "code");
+    });
+  });
+}

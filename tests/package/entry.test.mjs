@@ -9,6 +9,7 @@ const { SessionError, SessionStorageMemory, generateSessionId, init } = sessile;
 describe("entry", () => {
   it("exports what is documented and nothing else", async () => {
     const names = [
+      "DirectoryStorage",
       "SessionError",
       "SessionStorageMemory",
       "SimplifiedSessionStorage",

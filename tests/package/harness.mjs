@@ -1,8 +1,9 @@
 // The smallest test runner that is the same in every runtime: no timers of its own before a run begins, no
 // modules of a platform. It is loaded before the package, so that it can tell what the package added.
 
-// Node 20 makes a global of its own when this is first looked at.
+// Node 20 makes a global of its own when this is first looked at; Deno, when Node's modules are first asked for.
 void globalThis.Response;
+globalThis.process?.getBuiltinModule?.("node:fs");
 
 /** The names that were global before the package was loaded. */
 export const globalsBefore = new Set(Reflect.ownKeys(globalThis));

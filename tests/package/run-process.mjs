@@ -1,18 +1,25 @@
-// Runs a suite in the process of Node, Deno or Bun: `run-process.mjs main`, `run-process.mjs slim bytes`.
+// Runs a suite in the process of Node, Deno or Bun: `run-process.mjs main`, `run-process.mjs slim bytes`,
+// `run-process.mjs folder`.
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import process from "node:process";
 import { fileURLToPath } from "node:url";
-import { COUNTS_MARK } from "./harness.mjs";
+import { COUNTS_MARK, run as runCases } from "./harness.mjs";
 import { runSuite } from "./suite.mjs";
 import { wasmSource } from "./wasm-source.mjs";
 
 const [suite, source] = process.argv.slice(2);
 
 async function run(given) {
-  const counts = await runSuite(suite, given, console.log);
+  const counts = suite === "folder" ? await runFolder() : await runSuite(suite, given, console.log);
   console.log(COUNTS_MARK + JSON.stringify(counts));
   if (counts.failed > 0) process.exitCode = 1;
+}
+
+/** Not one of `suite.mjs`, which is bundled for places that have none of Node's modules. */
+async function runFolder() {
+  await import("./folder.test.mjs");
+  return runCases(console.log);
 }
 
 if (source === undefined) {

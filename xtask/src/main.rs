@@ -2,9 +2,11 @@
 
 mod apt;
 mod bench;
+mod browsers;
 mod build;
-mod chromium;
+mod crash_stages;
 mod demo;
+mod example;
 mod installed;
 mod npm;
 mod process;

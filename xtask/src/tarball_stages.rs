@@ -1,13 +1,13 @@
 //! The stages that test the npm package, as it is packed and installed.
 
-use std::{fs, process::Command};
+use std::{fs, path::Path, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use crate::{
     build::{GZIPPED_LIMIT, kilobytes},
-    demo, npm,
+    demo, example, npm,
     process::{command, tee},
     readme,
     report::{Counts, count_marked, count_summary, step},
@@ -31,7 +31,15 @@ pub fn stages() -> Vec<Stage> {
         },
         Stage { name: "bun", run: |setup| in_process(setup, "bun", &["run"]) },
         Stage { name: "workerd", run: in_workerd },
-        Stage { name: "chromium", run: in_chromium },
+        Stage {
+            name: "chromium",
+            run: |setup| in_browser(setup, "chromium", "CHROMIUM", &setup.chromium()?.browser),
+        },
+        Stage { name: "firefox", run: |setup| in_browser(setup, "firefox", "FIREFOX", setup.firefox()?) },
+        Stage {
+            name: "webkit",
+            run: |setup| in_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
+        },
         Stage { name: "require", run: require },
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
         Stage { name: "vite", run: |setup| bundler(setup, "vite") },
@@ -138,7 +146,7 @@ fn readme_examples(setup: &Setup) -> Result<Counts> {
 }
 
 /// Runs a program that prints its counts last.
-fn counted(command: &mut Command) -> Result<Counts> {
+pub fn counted(command: &mut Command) -> Result<Counts> {
     let ended = tee(command)?;
     Ok(count_marked(&ended.output).judged(ended.ok))
 }
@@ -146,11 +154,15 @@ fn counted(command: &mut Command) -> Result<Counts> {
 fn in_process(setup: &Setup, runtime: &str, arguments: &[&str]) -> Result<Counts> {
     let program = setup.runtime(runtime)?;
     let app = setup.app()?;
+    let peer = example::build(&setup.root, "folder_peer")?;
     let run = |suite: &[&str]| {
         step(&suite.join(" "));
-        counted(command(&program).args(arguments).arg("run-process.mjs").args(suite).current_dir(app))
+        let mut runner = command(&program);
+        runner.args(arguments).arg("run-process.mjs").args(suite).env("FOLDER_PEER", &peer);
+        counted(runner.current_dir(app))
     };
     let mut counts = run(&["main"])?;
+    counts += run(&["folder"])?;
     for source in SOURCES.iter().chain(&["file-url"]) {
         counts += run(&["slim", source])?;
     }
@@ -176,11 +188,10 @@ fn in_workerd(setup: &Setup) -> Result<Counts> {
     Ok(counts)
 }
 
-fn in_chromium(setup: &Setup) -> Result<Counts> {
-    let browser = &setup.chromium()?.browser;
+fn in_browser(setup: &Setup, engine: &str, variable: &str, program: &Path) -> Result<Counts> {
     let run = |suite: &[&str]| {
         step(&suite.join(" "));
-        counted(runner(setup, "run-chromium.mjs")?.args(suite).env("CHROMIUM", browser))
+        counted(runner(setup, "run-browser.mjs")?.arg(engine).args(suite).env(variable, program))
     };
     let mut counts = run(&["main"])?;
     for source in SOURCES {

@@ -11,8 +11,9 @@ use std::{
 use anyhow::{Result, anyhow, bail};
 
 use crate::{
+    browsers::{self, Chromium},
     build::{self, Package},
-    chromium::Chromium,
+    crash_stages,
     installed::{self, App},
     npm, option_value,
     report::{Counts, Report},
@@ -32,6 +33,8 @@ pub struct Setup {
     pub root: PathBuf,
     toolchain: OnceCell<Result<Toolchain, String>>,
     chromium: OnceCell<Result<Chromium, String>>,
+    firefox: OnceCell<Result<PathBuf, String>>,
+    webkit: OnceCell<Result<PathBuf, String>>,
     tests: OnceCell<Result<PathBuf, String>>,
     package: OnceCell<Result<Package, String>>,
     tarball: OnceCell<Result<PathBuf, String>>,
@@ -44,6 +47,8 @@ impl Setup {
             root: root.to_owned(),
             toolchain: OnceCell::new(),
             chromium: OnceCell::new(),
+            firefox: OnceCell::new(),
+            webkit: OnceCell::new(),
             tests: OnceCell::new(),
             package: OnceCell::new(),
             tarball: OnceCell::new(),
@@ -57,6 +62,15 @@ impl Setup {
 
     pub fn chromium(&self) -> Result<&Chromium> {
         once(&self.chromium, Chromium::find)
+    }
+
+    pub fn firefox(&self) -> Result<&Path> {
+        Ok(once(&self.firefox, browsers::firefox)?)
+    }
+
+    /// WebKitGTK's driver.
+    pub fn webkit(&self) -> Result<&Path> {
+        Ok(once(&self.webkit, browsers::webkit)?)
     }
 
     /// The folder `tests/` with its npm packages.
@@ -100,7 +114,8 @@ fn once<T>(cell: &OnceCell<Result<T, String>>, make: impl FnOnce() -> Result<T>)
 }
 
 pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let all: Vec<Stage> = rust_stages::stages().into_iter().chain(tarball_stages::stages()).collect();
+    let stages = [rust_stages::stages(), tarball_stages::stages(), crash_stages::stages()];
+    let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
     let mut rest = arguments.iter().cloned();
     while let Some(argument) = rest.next() {

@@ -35,6 +35,7 @@ export class FolderFiles {
   readonly #flags: { readonly read: number; readonly update: number; readonly create: number };
   readonly #scratch = new Uint8Array(SCRATCH);
   #cautiousUntil = -Infinity;
+  #writesAtOnce = 0;
 
   constructor(fs: NodeFs, io: FolderIo) {
     this.#fs = fs;
@@ -57,6 +58,7 @@ export class FolderFiles {
 
   create(path: string, bytes: Uint8Array, sync: boolean): Answer<void> {
     const isNow = this.#mayWait() && (!sync || this.#io === "sync");
+    this.#countWrite();
     return this.#run(isNow, this.#create(path, isNow ? bytes : bytes.slice(), sync));
   }
 
@@ -64,8 +66,13 @@ export class FolderFiles {
     return this.#run(this.#mayWait(), this.#stage(path));
   }
 
+  /**
+   * To take another file's place is the longest part of a write: the disk may have to be told of the new one's bytes first.
+   * Of several writes at once, all but the first leave that to a thread.
+   */
   rename(from: string, to: string): Answer<void> {
-    return this.#run(this.#mayWait(), call("rename", from, to));
+    const isNow = this.#mayWait() && (this.#io === "sync" || this.#writesAtOnce <= 1);
+    return this.#run(isNow, call("rename", from, to));
   }
 
   link(from: string, to: string): Answer<void> {
@@ -81,7 +88,7 @@ export class FolderFiles {
   }
 
   makeFolder(path: string): Answer<void> {
-    return this.#run(this.#mayWait(), call("mkdir", path, { recursive: true, mode: PRIVATE_FOLDER }));
+    return this.#run(this.#mayWait(), makeFolder(path));
   }
 
   list(path: string): Answer<string[] | undefined> {
@@ -118,6 +125,12 @@ export class FolderFiles {
 
   removeNow(path: string): void {
     ignoreFailure(() => this.#fs.unlinkSync(path));
+  }
+
+  /** Counts those that begin before the caller of the first has gone on. */
+  #countWrite(): void {
+    this.#writesAtOnce += 1;
+    if (this.#writesAtOnce === 1) queueMicrotask(() => (this.#writesAtOnce = 0));
   }
 
   #mayWait(): boolean {
@@ -174,7 +187,7 @@ export class FolderFiles {
 
   *#stage(path: string): Job<OpenFile> {
     const fd = yield* call("open", path, this.#flags.create, PRIVATE_FILE);
-    return new OpenFile(this.#fs, this.#runner, this.#io, fd);
+    return new OpenFile(this.#fs, this.#runner, this.#io, fd, path);
   }
 
   *#syncFolder(path: string): Job<void> {
@@ -193,22 +206,27 @@ class OpenFile {
   readonly #runner: Runner;
   readonly #isNow: boolean;
   readonly #fd: number;
+  #path: string | undefined;
+  /** Room for the piece on its way: one call follows another, and what each left behind would have to be collected. */
+  #room = new Uint8Array(0);
   #atWork = 0;
   #isClosed = false;
 
-  constructor(fs: NodeFs, runner: Runner, io: FolderIo, fd: number) {
+  /** @param path of a file that goes when it is closed */
+  constructor(fs: NodeFs, runner: Runner, io: FolderIo, fd: number, path?: string) {
     this.#fs = fs;
+    this.#path = path;
     this.#runner = runner;
     this.#isNow = io === "sync";
     this.#fd = fd;
   }
 
   readAt(at: number, length: number): Answer<Uint8Array> {
-    return this.#run(readPiece(this.#fd, at, length));
+    return this.#run(readPiece(this.#fd, at, this.#roomFor(length)));
   }
 
   writeAt(at: number, bytes: Uint8Array, end: boolean): Answer<void> {
-    return this.#run(writePiece(this.#fd, at, this.#isNow ? bytes : bytes.slice(), end));
+    return this.#run(writePiece(this.#fd, at, this.#isNow ? bytes : this.#keep(bytes), end));
   }
 
   sync(): Answer<void> {
@@ -217,8 +235,22 @@ class OpenFile {
 
   /** Closes the file, but not under a call that is at work: another file could get its number. */
   close(): void {
+    const path = this.#path;
+    this.#path = undefined;
+    if (path !== undefined) ignoreFailure(() => this.#fs.unlinkSync(path));
     this.#isClosed = true;
     if (this.#atWork === 0) ignoreFailure(() => this.#fs.closeSync(this.#fd));
+  }
+
+  #roomFor(length: number): Uint8Array {
+    if (this.#room.length < length) this.#room = new Uint8Array(length);
+    return this.#room.subarray(0, length);
+  }
+
+  #keep(bytes: Uint8Array): Uint8Array {
+    const kept = this.#roomFor(bytes.length);
+    kept.set(bytes);
+    return kept;
   }
 
   #run<T>(job: Job<T>): Answer<T> {
@@ -231,9 +263,8 @@ class OpenFile {
   }
 }
 
-function* readPiece(fd: number, at: number, length: number): Job<Uint8Array> {
-  const bytes = new Uint8Array(length);
-  return bytes.subarray(0, yield* readAll(fd, bytes, length, at));
+function* readPiece(fd: number, at: number, into: Uint8Array): Job<Uint8Array> {
+  return into.subarray(0, yield* readAll(fd, into, into.length, at));
 }
 
 function* writePiece(fd: number, at: number, bytes: Uint8Array, end: boolean): Job<void> {
@@ -255,6 +286,26 @@ function* readAll(fd: number, into: Uint8Array, most: number, at: number): Job<n
 function* writeAll(fd: number, bytes: Uint8Array, at: number): Job<void> {
   let done = 0;
   while (done < bytes.length) done += yield* call("write", fd, bytes, done, bytes.length - done, at + done);
+}
+
+/** Step by step: Node 20 itself says `ENOENT` where the disk is full on the way. */
+function* makeFolder(path: string): Job<void> {
+  if (yield* isMade(path)) return;
+  const above = path.replace(/[/\\]?[^/\\]*$/, "");
+  if (above !== "") yield* makeFolder(above);
+  if (!(yield* isMade(path))) throw Object.assign(new Error("there is no such place"), { code: "ENOENT" });
+}
+
+/** Makes a folder, unless one that leads to it is missing. */
+function* isMade(path: string): Job<boolean> {
+  try {
+    yield* call("mkdir", path, { mode: PRIVATE_FOLDER });
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") return false;
+    if (code !== "EEXIST") throw error;
+  }
+  return true;
 }
 
 function* age(path: string): Job<number> {

@@ -27,7 +27,7 @@ export interface Calls {
   link: [[from: string, to: string], void];
   unlink: [[path: string], void];
   rm: [[path: string, options: { recursive: boolean; force: boolean }], void];
-  mkdir: [[path: string, options: { recursive: boolean; mode: number }], void];
+  mkdir: [[path: string, options: { mode: number }], void];
   readdir: [[path: string], string[]];
 }
 
@@ -51,7 +51,8 @@ export function nodeModules(): NodeModules | undefined {
     navigator?: { userAgent?: string };
   };
   // Workers of this kind have Node's modules, but their files are gone with the request.
-  if (process?.versions?.node === undefined || navigator?.userAgent === "Cloudflare-Workers") return undefined;
+  if (process?.versions?.node === undefined || navigator?.userAgent === "Cloudflare-Workers")
+    return undefined;
   const fs = process.getBuiltinModule?.("node:fs") as NodeFs | undefined;
   const path = process.getBuiltinModule?.("node:path") as { resolve(path: string): string } | undefined;
   const url = process.getBuiltinModule?.("node:url") as { fileURLToPath(url: URL): string } | undefined;

@@ -397,7 +397,8 @@ const housekeeping: Cases = {
       t.clock.advance(idle);
       most = Math.max(most, (await storage.stats()).sessions);
     }
-    truth(most <= 400, `of 800 sessions, 20 alive at a time, ${most} were held: writes must sweep a little`);
+    // A storage of many folders looks into few of them at a time.
+    truth(most <= 600, `of 800 sessions, 20 alive at a time, ${most} were held: writes must sweep a little`);
   },
 };
 

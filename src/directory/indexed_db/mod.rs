@@ -258,7 +258,15 @@ impl Directory for IndexedDb {
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
         Box::pin(async move {
             let after = self.looked_at.take();
-            let (page, last) = self.page(&after, u32::try_from(limit).unwrap_or(u32::MAX)).await?;
+            let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            let (mut page, mut last) = self.page(&after, limit).await?;
+            let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
+            if last.is_empty() && !after.is_empty() && left > 0 {
+                // From the end on at the beginning.
+                let (first, end) = self.page("", left).await?;
+                page.extend(first.into_iter().filter(|(key, _)| *key <= after));
+                last = end;
+            }
             self.looked_at.replace(last);
             let over = page.into_iter().filter(|(_, head)| head.lifetime.is_over(now));
             Ok(over.filter_map(|(key, _)| Key::from_hex(&key)).collect())

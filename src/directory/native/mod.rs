@@ -111,7 +111,10 @@ impl Files for NativeFiles {
     }
 
     fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
-        with_path(path, |path| Ok(Box::new(NativeFile(Arc::new(platform::create(path)?))) as Box<dyn File>))
+        with_path(path, |path| {
+            let file = NativeFile(Arc::new(platform::create(path)?));
+            Ok(Box::new(StagedFile { file, path: path.to_owned() }) as Box<dyn File>)
+        })
     }
 
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>> {
@@ -237,5 +240,35 @@ impl File for NativeFile {
 
     fn sync(&self) -> BoxFuture<'static, io::Result<()>> {
         self.with(fs::File::sync_all)
+    }
+}
+
+/// A file that goes when it is dropped: also where nobody has waited until it was made.
+struct StagedFile {
+    file: NativeFile,
+    path: String,
+}
+
+impl File for StagedFile {
+    fn read_at(&self, at: u64, length: usize) -> BoxFuture<'static, io::Result<Bytes>> {
+        self.file.read_at(at, length)
+    }
+
+    fn write_at(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {
+        self.file.write_at(at, bytes)
+    }
+
+    fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {
+        self.file.end_with(at, bytes)
+    }
+
+    fn sync(&self) -> BoxFuture<'static, io::Result<()>> {
+        self.file.sync()
+    }
+}
+
+impl Drop for StagedFile {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.path);
     }
 }

@@ -1,11 +1,11 @@
-// Runs a suite in a page of Chromium, from the files as they are installed, found through an import map:
-// `run-chromium.mjs APP main`, `run-chromium.mjs APP slim bytes`.
+// Runs a suite in a page of a browser, from the files as they are installed, found through an import map:
+// `run-browser.mjs APP firefox main`, `run-browser.mjs APP webkit slim bytes`.
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { withPage } from "./chromium.mjs";
+import { withPage } from "./browser.mjs";
 import { COUNTS_MARK } from "./harness.mjs";
 
-const [app, suite, source] = process.argv.slice(2);
+const [app, engine, suite, source] = process.argv.slice(2);
 
 const manifest = JSON.parse(readFileSync(join(app, "node_modules/sessile/package.json"), "utf8"));
 const imports = Object.fromEntries(
@@ -19,25 +19,23 @@ writeFileSync(
   `<!doctype html><title>suite</title><script type="importmap">${JSON.stringify({ imports })}</script>`,
 );
 
-const counts = await withPage(app, async (page, origin) => {
-  let broken = 0;
-  page.on("console", (message) => console.log(message.text()));
-  page.on("pageerror", (error) => {
-    broken += 1;
-    console.log(`FAILED on the page itself: ${error.stack ?? error}`);
-  });
+const counts = await withPage(engine, app, async (page, origin) => {
+  page.onConsole(({ text }) => console.log(text));
   await page.goto(`${origin}/suite.html`);
   const counted = await page.evaluate(
-    async ([name, kind, wasmUrl]) => {
-      const { runSuite } = await import("/suite.mjs");
-      const { wasmSource } = await import("/wasm-source.mjs");
-      if (kind === undefined) return runSuite(name, {}, console.log);
+    async (name, kind, wasmUrl) => {
+      const { runSuite } = await import(`${location.origin}/suite.mjs`);
+      const { wasmSource } = await import(`${location.origin}/wasm-source.mjs`);
+      if (kind === null) return runSuite(name, {}, console.log);
       const bytes = new Uint8Array(await (await fetch(wasmUrl)).arrayBuffer());
       return runSuite(name, { source: kind, wasm: wasmSource(kind, bytes, wasmUrl) }, console.log);
     },
-    [suite, source, origin + imports["sessile/sessile.wasm"]],
+    suite,
+    source ?? null,
+    origin + imports["sessile/sessile.wasm"],
   );
-  return { passed: counted.passed, failed: counted.failed + broken };
+  for (const error of page.errors) console.log(`FAILED on the page itself: ${error}`);
+  return { passed: counted.passed, failed: counted.failed + page.errors.length };
 });
 
 console.log(COUNTS_MARK + JSON.stringify(counts));

@@ -1,18 +1,7 @@
-// Starts Chromium on the pages of a folder.
+// Serves a folder to the browsers under test.
 import { createReadStream, existsSync, statSync } from "node:fs";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
-import { chromium } from "playwright-core";
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
 
 const TYPES = {
   ".css": "text/css",
@@ -23,21 +12,11 @@ const TYPES = {
   ".wasm": "application/wasm",
 };
 
-/** Calls `work(page, origin)` with a fresh page and a server of `folder`; both end with it. */
-export async function withPage(folder, work) {
-  const server = await serve(folder);
-  const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
-  try {
-    const page = await browser.newPage();
-    return await work(page, `http://127.0.0.1:${server.address().port}`);
-  } finally {
-    await browser.close();
-    server.closeAllConnections();
-    server.close();
-  }
-}
-
-async function serve(folder) {
+/**
+ * Answers `{ origin, close() }`. What a browser keeps belongs to an origin, so a test that comes back to a
+ * profile gives the port it had.
+ */
+export async function serve(folder, port = 0) {
   const server = createServer((request, response) => {
     const path = join(folder, normalize(decodeURIComponent(new URL(request.url, "http://host").pathname)));
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "index.html") : path;
@@ -49,6 +28,15 @@ async function serve(folder) {
     response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");
     createReadStream(file).pipe(response);
   });
-  await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
-  return server;
+  await new Promise((listening, failed) => {
+    server.once("error", failed);
+    server.listen(port, "127.0.0.1", listening);
+  });
+  return {
+    origin: `http://127.0.0.1:${server.address().port}`,
+    close() {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
 }

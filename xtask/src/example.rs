@@ -1,0 +1,25 @@
+//! The crate's own programs for the tests.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, Result};
+use serde_json::Value;
+
+use crate::{
+    process::{cargo, read},
+    report::step,
+};
+
+/// Builds an example of the crate, and answers where its program is.
+pub fn build(root: &Path, name: &str) -> Result<PathBuf> {
+    step(&format!("building {name}"));
+    let messages = read(
+        cargo()
+            .args(["build", "--package", "sessile", "--example", name, "--message-format", "json"])
+            .current_dir(root),
+    )?;
+    let mut made = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    let own = made.find(|message| message["target"]["name"] == name);
+    let program = own.as_ref().and_then(|message| message["executable"].as_str());
+    program.map(PathBuf::from).with_context(|| format!("cargo did not say where it put {name}"))
+}
