@@ -4,7 +4,10 @@ use std::{fmt, io, time::Duration};
 
 use bytes::Bytes;
 
-use crate::maybe_send::{BoxFuture, MaybeSend, MaybeSync};
+use crate::{
+    error::{Error, ErrorKind},
+    maybe_send::{BoxFuture, MaybeSend, MaybeSync},
+};
 
 /// The calls of a file system, each as coarse as it can be: a call may be a hop to a thread, or over the border of
 /// wasm. Paths are absolute, or relative to the process's own folder.
@@ -100,4 +103,15 @@ pub(crate) trait File: MaybeSend + MaybeSync {
 
     /// Puts the file on the disk.
     fn sync(&self) -> BoxFuture<'static, io::Result<()>>;
+}
+
+/// A file system's error, as the storage's. It names no path: one holds a key.
+pub(crate) fn failed(error: io::Error) -> Error {
+    match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
+            ErrorKind::Quota,
+            "the disk, or what the process may use of it, is full; free some of it",
+        ),
+        _ => error.into(),
+    }
 }

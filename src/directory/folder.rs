@@ -1,12 +1,13 @@
 //! Records as files of one folder, on any file system.
 
-use std::{fmt, io, sync::Arc, time::Duration};
+use std::{fmt, io, sync::Arc};
 
 use bytes::Bytes;
 
 use super::{
-    files::{File, Files, Mode, Opened},
-    medium::{Body, Change, Content, Current, Decide, Directory, PIECE, Pieces, Record, Stage},
+    content::{StagedFile, read_head, read_record},
+    files::{File, Files, Mode, failed},
+    medium::{Change, Content, Current, Decide, Directory, PIECE, Record, Stage},
     paths::Paths,
     survey::Survey,
     token::{Token, Tokens},
@@ -16,7 +17,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::{ACTIVITY_AT, HEADER, Head, Lineage, Outline, Sum, corrupt},
+    record::{ACTIVITY_AT, HEADER, Head, Lineage, corrupt},
     session::Durability,
 };
 
@@ -309,8 +310,8 @@ impl Directory for Folder {
                 self.files.make_folder(&folder).await.map_err(failed)?;
                 made = self.files.stage(&path).await;
             }
-            let file = Some(made.map_err(failed)?);
-            Ok(Box::new(StagedFile { file, path, at: HEADER as u64, strict: self.strict }) as Box<dyn Stage>)
+            let file = made.map_err(failed)?;
+            Ok(Box::new(StagedFile::new(file, path, self.strict)) as Box<dyn Stage>)
         })
     }
 
@@ -417,124 +418,5 @@ enum Stopped {
 impl From<Error> for Stopped {
     fn from(error: Error) -> Self {
         Self::Failed(error)
-    }
-}
-
-/// Reads the head of an open record, and checks that the file is as long as it says.
-async fn read_head(opened: &Opened) -> Result<Head, Error> {
-    let outline = Outline::read(&opened.start)?;
-    if opened.length() != outline.record_length() {
-        return Err(corrupt("it has another length than it says"));
-    }
-    let (at, length) = outline.tags();
-    let start = usize::try_from(at).ok().and_then(|at| opened.start.get(at..at + length));
-    match (start, &opened.rest) {
-        (Some(tags), _) => outline.with_tags(tags),
-        (None, Some((_, file))) => {
-            let tags = file.read_at(at, length).await.map_err(failed)?;
-            outline.with_tags(&tags)
-        }
-        (None, None) => Err(corrupt("it is too short for its tags")),
-    }
-}
-
-async fn read_record(opened: Opened) -> Result<Record, Error> {
-    let head = read_head(&opened).await?;
-    let start = Bytes::from(opened.start);
-    if let Some(content) = usize::try_from(head.length).ok().filter(|length| *length <= PIECE) {
-        let content = start.slice(HEADER..HEADER + content);
-        if Sum::of(&content) != head.sum {
-            return Err(corrupt("the checksum of its content does not match"));
-        }
-        return Ok(Record { head, body: Body::Whole(content) });
-    }
-    let Some((_, file)) = opened.rest else { return Err(corrupt("it is too short for its content")) };
-    let first = start.slice(HEADER..);
-    let pieces = FilePieces { file, first, at: HEADER as u64, end: HEADER as u64 + head.length };
-    Ok(Record { head, body: Body::Pieces(Box::new(pieces)) })
-}
-
-struct FilePieces {
-    file: Box<dyn File>,
-    /// What was read when the file was opened.
-    first: Bytes,
-    at: u64,
-    end: u64,
-}
-
-impl Pieces for FilePieces {
-    fn next(mut self: Box<Self>) -> BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)> {
-        Box::pin(async move {
-            let first = std::mem::take(&mut self.first);
-            let piece = if first.is_empty() {
-                let left = usize::try_from(self.end - self.at).unwrap_or(PIECE);
-                self.file.read_at(self.at, left.min(PIECE)).await.map_err(failed)
-            } else {
-                Ok(first)
-            };
-            self.at += piece.as_ref().map_or(0, |piece| piece.len() as u64);
-            (self as Box<dyn Pieces>, piece)
-        })
-    }
-}
-
-/// A content that is being written, in a file of its own, which goes when it is dropped.
-struct StagedFile {
-    file: Option<Box<dyn File>>,
-    path: String,
-    at: u64,
-    strict: bool,
-}
-
-impl StagedFile {
-    fn file(&self) -> Result<&dyn File, Error> {
-        self.file.as_deref().ok_or_else(Error::channel_closed)
-    }
-
-    async fn write(&mut self, piece: Bytes) -> Result<(), Error> {
-        let length = piece.len() as u64;
-        self.file()?.write_at(self.at, piece).await.map_err(failed)?;
-        self.at += length;
-        Ok(())
-    }
-}
-
-impl Stage for StagedFile {
-    fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
-        Box::pin(async move {
-            let written = self.write(piece).await;
-            (self as Box<dyn Stage>, written)
-        })
-    }
-
-    fn complete<'a>(&'a mut self, head: &'a Head) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let file = self.file()?;
-            file.end_with(self.at, head.tags_block().into()).await.map_err(failed)?;
-            file.write_at(0, Bytes::copy_from_slice(&head.header())).await.map_err(failed)?;
-            if self.strict { file.sync().await.map_err(failed) } else { Ok(()) }
-        })
-    }
-
-    fn name(&self) -> &str {
-        &self.path
-    }
-
-    fn clear(&mut self) {
-        self.file = None;
-    }
-}
-
-/// How long nobody has changed a staged content that nobody can be at work on any more: a day.
-pub(super) const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// A file system's error, as the storage's. It names no path: one holds a key.
-pub(super) fn failed(error: io::Error) -> Error {
-    match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Error::new(
-            ErrorKind::Quota,
-            "the disk, or what the process may use of it, is full; free some of it",
-        ),
-        _ => error.into(),
     }
 }

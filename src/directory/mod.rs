@@ -1,5 +1,6 @@
 //! Sessions that outlive the process: in a folder, or in a browser's database.
 
+mod content;
 mod files;
 mod folder;
 mod medium;

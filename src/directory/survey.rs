@@ -6,8 +6,8 @@ use std::{
 };
 
 use super::{
-    files::Mode,
-    folder::{ABANDONED, Folder, Glance, failed},
+    files::{Mode, failed},
+    folder::{Folder, Glance},
     paths::Paths,
 };
 use crate::{clock::Timestamp, error::Error, key::Key};
@@ -16,6 +16,8 @@ use crate::{clock::Timestamp, error::Error, key::Key};
 const AT_ONCE: usize = 64;
 /// How many of the folders that tags lie in, and of the tokens, one call tidies.
 const FOLDERS_AT_ONCE: u16 = 16;
+/// How long nobody has changed a staged content that nobody can be at work on any more: a day.
+const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a damaged record is kept for whoever wants to look at it: a week.
 const DAMAGED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
