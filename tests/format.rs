@@ -6,7 +6,12 @@
 #[path = "subjects/folders.rs"]
 mod folders;
 
-use std::{fs, path::Path, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use futures::executor::block_on;
 use sessile::{
@@ -63,8 +68,21 @@ fn copy(from: &Path, to: &Path) {
 
 #[test]
 fn format_1_is_read_as_it_was_written() {
-    let folder = copied();
-    let storage = storage(folder.path(), WRITTEN_AT + 10_000);
+    reads_alike(copied().path());
+}
+
+/// With a path in `SESSILE_FIXTURE`, where the fixture of a new version of the format comes from.
+#[test]
+fn what_this_release_writes_is_read_alike() {
+    let folder = TempFolder::new();
+    let given = std::env::var_os("SESSILE_FIXTURE").map(PathBuf::from);
+    let path = given.as_deref().unwrap_or(folder.path());
+    write(path);
+    reads_alike(path);
+}
+
+fn reads_alike(folder: &Path) {
+    let storage = storage(folder, WRITTEN_AT + 10_000);
     block_on(async {
         let (content, info) = storage.get(&id("plain")).await.unwrap().unwrap();
         assert_eq!(content, "{\"user\":17}");
@@ -123,12 +141,8 @@ fn a_version_of_tomorrow_is_refused_and_stays_where_it_is() {
     assert_eq!(fs::read(&path).unwrap(), record);
 }
 
-/// Writes the fixture anew, for a version that follows: `cargo test --test format -- --ignored`.
-#[test]
-#[ignore = "writes the fixture of a new version of the format"]
-fn write_the_fixture() {
-    let folder = Path::new(FIXTURE);
-    assert!(!folder.exists(), "a fixture is never changed");
+/// What is in the fixture.
+fn write(folder: &Path) {
     let storage_at = |at| storage(folder, at);
     block_on(async {
         let storage = storage_at(WRITTEN_AT);
@@ -147,6 +161,6 @@ fn write_the_fixture() {
         storage.close().await.unwrap();
     });
     for leftover in ["turns", "staged", "made"] {
-        fs::remove_dir_all(folder.join(leftover)).ok();
+        let _ = fs::remove_dir_all(folder.join(leftover));
     }
 }

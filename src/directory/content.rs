@@ -19,7 +19,7 @@ pub(super) async fn read_head(opened: &Opened) -> Result<Head, Error> {
         return Err(corrupt("it has another length than it says"));
     }
     let (at, length) = outline.tags();
-    let start = usize::try_from(at).ok().and_then(|at| opened.start.get(at..at + length));
+    let start = usize::try_from(at).ok().and_then(|at| opened.start.get(at..at.checked_add(length)?));
     match (start, &opened.rest) {
         (Some(tags), _) => outline.with_tags(tags),
         (None, Some((_, file))) => {
