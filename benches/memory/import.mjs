@@ -5,9 +5,9 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { inFreshProcess } from "./process.mjs";
-import { markdown } from "./report.mjs";
-import { median, sum } from "./statistics.mjs";
+import { inFreshProcess } from "../measuring/process.mjs";
+import { markdown } from "../measuring/report.mjs";
+import { median, sum } from "../measuring/statistics.mjs";
 
 const WORKER = `
 export default {
@@ -23,7 +23,7 @@ export default {
 export async function importing({ quick }) {
   const count = quick ? 5 : 15;
   const inNode = [];
-  for (let round = 0; round < count; round += 1) inNode.push(await inFreshProcess("import", {}));
+  for (let round = 0; round < count; round += 1) inNode.push(await inFreshProcess(import.meta.url, {}));
   const inWorkerd = await measureWorkerd(count);
   const node = median(inNode);
   // Its clock counts whole milliseconds, of which the median would tell no more.

@@ -1,11 +1,11 @@
 // Growing from empty: how many sessions of 1 KB a second, with what the collector takes of it.
-import { collect, watchCollections } from "./collections.mjs";
-import { inFreshProcess } from "./process.mjs";
-import { randomFrom, shuffled } from "./random.mjs";
-import { markdown, times } from "./report.mjs";
-import { sessionId, sessionStock } from "./sessions.mjs";
-import { median, medians } from "./statistics.mjs";
-import { share, stopwatch } from "./stopwatch.mjs";
+import { collect, watchCollections } from "../measuring/collections.mjs";
+import { inFreshProcess } from "../measuring/process.mjs";
+import { randomFrom, shuffled } from "../measuring/random.mjs";
+import { markdown, times } from "../measuring/report.mjs";
+import { sessionId, sessionStock } from "../measuring/sessions.mjs";
+import { median, medians } from "../measuring/statistics.mjs";
+import { share, stopwatch } from "../measuring/stopwatch.mjs";
 import { EXPRESS, FLOOR, LRU, openStore, SESSILE } from "./stores.mjs";
 
 const COMPARED = [FLOOR, LRU, EXPRESS, SESSILE];
@@ -18,7 +18,7 @@ export async function insert({ quick }) {
   const found = Object.fromEntries(COMPARED.map((store) => [store, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const store of shuffled(random, COMPARED)) {
-      found[store].push(await inFreshProcess("insert", { store, count }));
+      found[store].push(await inFreshProcess(import.meta.url, { store, count }));
     }
   }
   const ratio = (store, clock) =>

@@ -1,11 +1,11 @@
 // One million live sessions: the memory that they take, and the pauses while they are used.
 import { setImmediate as turn } from "node:timers/promises";
-import { collect, watchCollections } from "./collections.mjs";
-import { inFreshProcess } from "./process.mjs";
-import { randomFrom, shuffled } from "./random.mjs";
-import { markdown } from "./report.mjs";
-import { fromCookie, session, sessionId, visit } from "./sessions.mjs";
-import { medians, quantile } from "./statistics.mjs";
+import { collect, watchCollections } from "../measuring/collections.mjs";
+import { inFreshProcess } from "../measuring/process.mjs";
+import { randomFrom, shuffled } from "../measuring/random.mjs";
+import { markdown } from "../measuring/report.mjs";
+import { fromCookie, session, sessionId, visit } from "../measuring/sessions.mjs";
+import { medians, quantile } from "../measuring/statistics.mjs";
 import { FLOOR, LRU, openStore, SESSILE } from "./stores.mjs";
 
 const COMPARED = [FLOOR, LRU, SESSILE];
@@ -21,7 +21,7 @@ export async function million({ quick }) {
   const found = Object.fromEntries(COMPARED.map((store) => [store, []]));
   for (let round = 0; round < rounds; round += 1) {
     for (const store of shuffled(random, COMPARED)) {
-      found[store].push(await inFreshProcess("million", { store, count, churn }));
+      found[store].push(await inFreshProcess(import.meta.url, { store, count, churn }));
     }
   }
   const middle = Object.fromEntries(COMPARED.map((store) => [store, medians(found[store])]));

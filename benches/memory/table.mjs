@@ -1,10 +1,10 @@
 // Insert, read and overwrite at three sizes, awaited one after another.
-import { randomFrom, shuffled } from "./random.mjs";
-import { startProcess } from "./process.mjs";
-import { markdown, times } from "./report.mjs";
-import { fromCookie, sessionId, sessionStock } from "./sessions.mjs";
-import { median, sum } from "./statistics.mjs";
-import { share, stopwatch } from "./stopwatch.mjs";
+import { randomFrom, shuffled } from "../measuring/random.mjs";
+import { startProcess } from "../measuring/process.mjs";
+import { markdown, times } from "../measuring/report.mjs";
+import { fromCookie, sessionId, sessionStock } from "../measuring/sessions.mjs";
+import { median, sum } from "../measuring/statistics.mjs";
+import { share, stopwatch } from "../measuring/stopwatch.mjs";
 import { EXPRESS, FLOOR, openStore, SESSILE, STORES } from "./stores.mjs";
 
 const SIZES = [
@@ -56,7 +56,7 @@ export async function table({ quick }) {
 /** The processes live through all rounds, and within a round each has its turn at a random place. */
 async function measureAll(bytes, calls, stock, rounds) {
   const random = randomFrom(bytes);
-  const children = Object.fromEntries(STORES.map((store) => [store, startProcess("table")]));
+  const children = Object.fromEntries(STORES.map((store) => [store, startProcess(import.meta.url)]));
   const speeds = Object.fromEntries(STORES.map((store) => [store, []]));
   try {
     // Two rounds for the compiler to see what is hot.

@@ -1,6 +1,6 @@
 //! Records as files of one folder, on any file system.
 
-use std::{fmt, io, sync::Arc};
+use std::{fmt, io, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 
@@ -365,6 +365,10 @@ impl Directory for Folder {
 
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
         Box::pin(self.find_over(now, limit))
+    }
+
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        self.files.pause(Duration::ZERO)
     }
 
     fn tidy(&self) -> BoxFuture<'_, Result<(), Error>> {

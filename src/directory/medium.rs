@@ -43,6 +43,9 @@ pub(crate) trait Directory: fmt::Debug + MaybeSend + MaybeSync {
     /// goes on at the beginning.
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>>;
 
+    /// Lets others work, in the midst of much to do.
+    fn pause(&self) -> BoxFuture<'_, ()>;
+
     /// Clears away what those have left who died at work, a part at a time.
     fn tidy(&self) -> BoxFuture<'_, Result<(), Error>>;
 

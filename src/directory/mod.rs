@@ -57,6 +57,8 @@ use crate::{
 
 /// The most records that one call of [`sweep`](SessionStorage::sweep) looks at.
 const SWEPT_AT_ONCE: usize = 1_024;
+/// So many of them are removed before others get their turn.
+const REMOVED_AT_ONCE: usize = 4;
 /// So many writes pass until one of them looks at as many records for those that have expired.
 const WRITES_PER_SWEEP: u64 = 16;
 
@@ -204,8 +206,11 @@ impl Shared {
     async fn sweep(&self, limit: usize) -> Result<u64, Error> {
         let now = self.defaults.now()?;
         let mut removed = 0;
-        for key in self.medium.over(now, limit).await? {
+        for (number, key) in (1..).zip(self.medium.over(now, limit).await?) {
             removed += u64::from(self.remove_over(&key, now).await?);
+            if number % REMOVED_AT_ONCE == 0 {
+                self.medium.pause().await;
+            }
         }
         Ok(removed)
     }

@@ -13,7 +13,7 @@ use super::{
 use crate::{clock::Timestamp, error::Error, key::Key};
 
 /// How many records are looked at before others get their turn.
-const AT_ONCE: usize = 64;
+const AT_ONCE: usize = 16;
 /// How many of the folders that tags lie in, and of the tokens, one call tidies.
 const FOLDERS_AT_ONCE: u16 = 16;
 /// How long nobody has changed a staged content that nobody can be at work on any more: a day.

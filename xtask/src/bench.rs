@@ -5,10 +5,14 @@ use std::{fs, path::Path, process::ExitCode};
 use anyhow::{Result, bail};
 
 use crate::{
+    browsers::{self, Chromium},
     build, installed, npm,
     process::{command, show},
     report::step,
 };
+
+/// The bench that starts browsers.
+const IN_BROWSERS: &str = "indexeddb";
 
 pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let folder = root.join("benches");
@@ -26,7 +30,13 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     installed::place(&package, &folder)?;
     let node = npm::runtime(&tests, "node24")?;
     step(&format!("measuring with Node {}", version(&node)?));
-    show(command(node).arg("--expose-gc").arg(format!("{name}.mjs")).args(rest).current_dir(&folder))?;
+    let mut program = command(node);
+    program.arg("--expose-gc").arg(format!("{name}.mjs")).args(rest).current_dir(&folder);
+    if name == IN_BROWSERS {
+        program.env("CHROMIUM", Chromium::find()?.browser);
+        program.env("FIREFOX", browsers::firefox()?).env("WEBKITWEBDRIVER", browsers::webkit()?);
+    }
+    show(&mut program)?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -273,6 +273,11 @@ impl Directory for IndexedDb {
         })
     }
 
+    fn pause(&self) -> BoxFuture<'_, ()> {
+        // Each of its calls waits for the engine, and others work meanwhile.
+        Box::pin(async {})
+    }
+
     fn tidy(&self) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(stage::clear_left(&self.batches))
     }

@@ -1,14 +1,16 @@
 import { fork } from "node:child_process";
+import { basename } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const CHILD = fileURLToPath(new URL("child.mjs", import.meta.url));
 
 /**
- * A process of its own for a measurement: in a shared one, inline caches that have seen several stores, and
- * the garbage of others, decide more than the store does.
+ * A process of its own for a measurement, whose module says where it is: in a shared one, inline caches that
+ * have seen several stores, and the garbage of others, decide more than the store does.
  */
-export function startProcess(module) {
-  const child = fork(CHILD, [module], { execArgv: ["--expose-gc", "--no-warnings"] });
+export function startProcess(address) {
+  const module = basename(fileURLToPath(address));
+  const child = fork(CHILD, [address], { execArgv: ["--expose-gc", "--no-warnings"] });
   let settle;
   const gone = (code, signal) =>
     settle?.reject(new Error(`the process of ${module} ended: ${signal ?? code}`));
