@@ -4,7 +4,7 @@ import { testSessionStorage } from "sessile/testing";
 import { damageInDatabase, nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection } from "./expect.mjs";
 import { damageRecord, fs, keyOf, makeFolder, removeFolder } from "./folders.mjs";
-import { describe, it } from "./harness.mjs";
+import { describe, it, settings } from "./harness.mjs";
 
 /** Two methods over a `Map`, which outlives the storage as a database does. */
 class MapStorage extends SimplifiedSessionStorage {
@@ -100,11 +100,11 @@ if (fs !== undefined) {
   for (const io of ["auto", "async", "sync"]) {
     describe(`DirectoryStorage by io: "${io}"`, () => testPlaces(folders, { io }));
   }
-} else if ("indexedDB" in globalThis) {
+} else if (settings.databases) {
   for (const durability of ["relaxed", "strict"]) {
     describe(`DirectoryStorage in IndexedDB, ${durability}`, () => testPlaces(databases, { durability }));
   }
-} else {
+} else if (!("indexedDB" in globalThis)) {
   describe("DirectoryStorage where nothing outlives a request", () => {
     it("can be made, and says at the first call that there is no place for it", async () => {
       const storage = new DirectoryStorage("./sessions");

@@ -13,7 +13,7 @@ use super::{
     sys::{self, Failed, completed, ended, result},
 };
 use crate::{
-    directory::medium::{Pieces, Stage},
+    directory::medium::{PIECE, Pieces, Stage},
     error::Error,
     maybe_send::BoxFuture,
     record::{Head, corrupt},
@@ -112,14 +112,27 @@ pub(super) struct StagedChunks {
     name: String,
     count: u32,
     is_left: bool,
+    /// Holds a piece until the engine has cloned it: a new one for each would have to be collected.
+    room: Option<Uint8Array>,
 }
 
 impl StagedChunks {
     pub(super) fn new(batches: Rc<Batches>, name: String) -> Self {
-        Self { batches, name, count: 0, is_left: true }
+        Self { batches, name, count: 0, is_left: true, room: None }
     }
 
-    async fn put(&self, piece: &Bytes) -> Result<(), Refused> {
+    /// A clone of a view takes the whole buffer: only a full piece may go by way of the room.
+    fn bytes_of(&mut self, piece: &Bytes) -> Uint8Array {
+        if piece.len() != PIECE {
+            return sys::bytes(piece);
+        }
+        #[allow(clippy::cast_possible_truncation)] // a small constant
+        let room = self.room.get_or_insert_with(|| Uint8Array::new_with_length(PIECE as u32));
+        room.copy_from(piece);
+        room.clone()
+    }
+
+    async fn put(&mut self, piece: &Bytes) -> Result<(), Refused> {
         let first = self.count == 0;
         let transaction: IdbTransaction = self.batches.begin(&[CHUNKS, STAGES], true).await?;
         let done = ended(&transaction);
@@ -128,7 +141,8 @@ impl StagedChunks {
             stages.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
         }
         let chunks = sys::store(&transaction, CHUNKS)?;
-        chunks.put_with_key(&sys::bytes(piece), &chunk(&self.name, self.count)).map_err(Failed::from)?;
+        let key = chunk(&self.name, self.count);
+        chunks.put_with_key(&self.bytes_of(piece), &key).map_err(Failed::from)?;
         Ok(completed(&transaction, done).await?)
     }
 }
