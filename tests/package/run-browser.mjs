@@ -7,10 +7,6 @@ import { COUNTS_MARK } from "./harness.mjs";
 
 const [app, engine, suite, source] = process.argv.slice(2);
 
-// WebKitGTK's IndexedDB stops answering at random under a thousand databases made and removed in a page, also without
-// this package: there it is tested by hand, until a way is found to tell its stalls from ours.
-const databases = engine !== "webkit";
-
 const manifest = JSON.parse(readFileSync(join(app, "node_modules/sessile/package.json"), "utf8"));
 const imports = Object.fromEntries(
   Object.entries(manifest.exports).map(([name, target]) => [
@@ -27,17 +23,16 @@ const counts = await withPage(engine, app, async (page, origin) => {
   page.onConsole(({ text }) => console.log(text));
   await page.goto(`${origin}/suite.html`);
   const counted = await page.evaluate(
-    async (name, kind, wasmUrl, databases) => {
+    async (name, kind, wasmUrl) => {
       const { runSuite } = await import(`${location.origin}/suite.mjs`);
       const { wasmSource } = await import(`${location.origin}/wasm-source.mjs`);
-      if (kind === null) return runSuite(name, { databases }, console.log);
+      if (kind === null) return runSuite(name, { databases: true }, console.log);
       const bytes = new Uint8Array(await (await fetch(wasmUrl)).arrayBuffer());
       return runSuite(name, { source: kind, wasm: wasmSource(kind, bytes, wasmUrl) }, console.log);
     },
     suite,
     source ?? null,
     origin + imports["sessile/sessile.wasm"],
-    databases,
   );
   for (const error of page.errors) console.log(`FAILED on the page itself: ${error}`);
   return { passed: counted.passed, failed: counted.failed + page.errors.length };

@@ -9,7 +9,8 @@ import { programArgs } from "system";
 
 const [socket, profile] = programArgs;
 
-const reports = new Gio.SocketClient().connect(Gio.UnixSocketAddress.new(socket), null).get_output_stream();
+// Kept as a whole: a connection that is collected as garbage closes its streams.
+const connection = new Gio.SocketClient().connect(Gio.UnixSocketAddress.new(socket), null);
 
 /** Runs in every page before its own scripts. */
 function report() {
@@ -61,7 +62,7 @@ function openWindow() {
 }
 
 function pass(line) {
-  reports.write_all(`${line}\n`, null);
+  connection.get_output_stream().write_all(`${line}\n`, null);
 }
 
 /** WebDriver's own way waits for a frame on the display, which never comes without compositing. */
