@@ -2,7 +2,7 @@
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used)]
 
-#[allow(dead_code)]
+#[allow(dead_code)] // the kit has its own use for what is not used here
 #[path = "subjects/folders.rs"]
 mod folders;
 

@@ -133,7 +133,12 @@ impl Folder {
             }
             return Err(stopped);
         }
-        self.untag(token, key, glance.head(), Some(head)).await?;
+        // From here on it is published, and keeps its entries whatever fails.
+        if self.strict {
+            self.files.sync_folder(&self.paths.part(key.part())).await.map_err(failed)?;
+        }
+        // An entry too many is swept later, and no reason to call the write failed.
+        let _ = self.untag(token, key, glance.head(), Some(head)).await;
         Ok(())
     }
 
@@ -172,9 +177,6 @@ impl Folder {
         if let Err(stopped) = self.put(token, key, &staged).await {
             self.files.remove_now(&staged);
             return Err(stopped);
-        }
-        if self.strict {
-            self.files.sync_folder(&self.paths.part(key.part())).await.map_err(failed)?;
         }
         if let Content::Staged(stage) = content {
             stage.clear();
