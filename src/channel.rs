@@ -11,7 +11,7 @@ use futures::{AsyncRead, AsyncWrite};
 use crate::{
     error::Error,
     maybe_send::{BoxFuture, MaybeSend},
-    session::{Revision, SessionInfo},
+    session::{Committed, SessionInfo},
 };
 
 /// What a storage reads one revision from; dropping it frees what it holds.
@@ -24,7 +24,7 @@ impl<T: AsyncRead + MaybeSend + ?Sized> ReadSource for T {}
 pub trait StagedWrite: AsyncWrite + MaybeSend {
     /// Makes the staged bytes the session's content, in one step, if the write's condition holds and the
     /// session was not invalidated since the write began.
-    fn commit(self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>>;
+    fn commit(self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Committed, Error>>;
 }
 
 /// One revision of a session, from first byte to last, whatever happens to the session meanwhile (C2).
@@ -92,7 +92,7 @@ impl SessionWriter {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) if the write's condition does not hold or the session was
     /// invalidated since the write began; the first error of the channel, if there was one.
-    pub async fn commit(self) -> Result<Revision, Error> {
+    pub async fn commit(self) -> Result<Committed, Error> {
         match self.state {
             State::Failed(error) => Err(error),
             State::Open | State::Closed => self.stage.commit().await,

@@ -1,6 +1,6 @@
 //! One error type with a stable kind.
 
-use std::{borrow::Cow, error::Error as StdError, fmt, io};
+use std::{borrow::Cow, error::Error as StdError, fmt, io, sync::Arc};
 
 /// What went wrong, for a program to act on. The same words in every backend and, as `code`, in
 /// JavaScript; a storage's own errors are kept as the [source](StdError::source).
@@ -35,7 +35,8 @@ pub enum ErrorKind {
 pub struct Error {
     kind: ErrorKind,
     message: Cow<'static, str>,
-    source: Option<Box<dyn StdError + Send + Sync>>,
+    /// Shared by those who waited for one call that failed.
+    source: Option<Arc<dyn StdError + Send + Sync>>,
 }
 
 impl Error {
@@ -47,7 +48,7 @@ impl Error {
     /// Keeps what caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(source.into().into());
         self
     }
 
@@ -77,9 +78,9 @@ impl Error {
         Self::new(ErrorKind::Unsupported, what)
     }
 
-    /// The same failure for a second reader; the cause stays with the first.
+    /// The same failure for somebody else who met it.
     pub(crate) fn duplicate(&self) -> Self {
-        Self { kind: self.kind, message: self.message.clone(), source: None }
+        Self { kind: self.kind, message: self.message.clone(), source: self.source.clone() }
     }
 }
 

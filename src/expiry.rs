@@ -58,6 +58,10 @@ impl Millis {
         self.0
     }
 
+    pub(crate) fn duration(self) -> Option<Duration> {
+        (self != Self::NEVER).then_some(Duration::from_millis(self.0))
+    }
+
     fn rounded_up(duration: Duration) -> Self {
         let parts = u64::from(duration.subsec_nanos().div_ceil(1_000_000));
         Self(duration.as_secs().saturating_mul(1_000).saturating_add(parts))

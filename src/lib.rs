@@ -50,7 +50,8 @@ pub use crate::{
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     memory::{MemoryOptions, SessionStorageMemory, WhenFull},
     session::{
-        Capabilities, Durability, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions,
+        Capabilities, Committed, Durability, IfRevision, Revision, SessionInfo, StorageStats, Tags,
+        WriteOptions,
     },
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
     storage::{SessionStorage, SessionStorageExt},

@@ -149,9 +149,9 @@ impl Head {
     }
 
     pub(crate) fn info(&self) -> SessionInfo {
-        let mut info = SessionInfo::new(self.revision(), self.lifetime.created);
+        let info = SessionInfo::new(self.revision(), self.lifetime.created);
+        let mut info = info.with_lifetime(&self.lifetime);
         info.byte_length = Some(self.length);
-        info.expires_at = self.lifetime.expires_at();
         info.tags = self.tags.clone();
         info
     }

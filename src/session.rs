@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use crate::{
     clock::Timestamp,
     error::{Error, ErrorKind},
-    expiry::Timeout,
+    expiry::{Lifetime, Timeout},
 };
 
 /// Names one committed state of a session (C5). Opaque: compare it, never parse it.
@@ -45,14 +45,55 @@ pub struct SessionInfo {
     pub created_at: Timestamp,
     /// When it ends unless there is activity before; `None`: never.
     pub expires_at: Option<Timestamp>,
+    /// How long it lives without activity (C7); `None`: for ever.
+    pub idle_timeout: Option<Duration>,
+    /// How long it lives at most, from its creation (C7); `None`: for ever.
+    pub absolute_timeout: Option<Duration>,
     /// The tags, in the order in which they were given.
     pub tags: Tags,
 }
 
 impl SessionInfo {
-    /// An info without length, deadline or tags, for a storage to complete.
+    /// An info without length, deadline, timeouts or tags, for a storage to complete.
     pub fn new(revision: Revision, created_at: Timestamp) -> Self {
-        Self { revision, byte_length: None, created_at, expires_at: None, tags: Tags::default() }
+        Self {
+            revision,
+            byte_length: None,
+            created_at,
+            expires_at: None,
+            idle_timeout: None,
+            absolute_timeout: None,
+            tags: Tags::default(),
+        }
+    }
+
+    /// Adds when it ends, and why.
+    pub(crate) fn with_lifetime(mut self, lifetime: &Lifetime) -> Self {
+        self.expires_at = lifetime.expires_at();
+        self.idle_timeout = lifetime.idle.duration();
+        self.absolute_timeout = lifetime.absolute.duration();
+        self
+    }
+}
+
+/// What a commit has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Committed {
+    /// The new revision.
+    pub revision: Revision,
+    /// What is known of it; `None` where the storage would have to ask its medium again.
+    pub info: Option<SessionInfo>,
+}
+
+impl From<SessionInfo> for Committed {
+    fn from(info: SessionInfo) -> Self {
+        Self { revision: info.revision.clone(), info: Some(info) }
+    }
+}
+
+impl From<Revision> for Committed {
+    fn from(revision: Revision) -> Self {
+        Self { revision, info: None }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Failure},
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
-    session::{Capabilities, Revision, SessionInfo, StorageStats, WriteOptions},
+    session::{Capabilities, Committed, SessionInfo, StorageStats, WriteOptions},
 };
 
 /// A place where sessions are kept.
@@ -93,7 +93,7 @@ pub trait SessionStorage: fmt::Debug + MaybeSend + MaybeSync {
         id: &'a SessionId,
         content: Bytes,
         options: WriteOptions,
-    ) -> BoxFuture<'a, Result<Revision, Error>> {
+    ) -> BoxFuture<'a, Result<Committed, Error>> {
         Box::pin(async move {
             let mut writer = self.begin(id, options).await?;
             writer.write_all(&content).await?;
@@ -167,7 +167,7 @@ pub trait SessionStorageExt: SessionStorage {
         id: &SessionId,
         options: WriteOptions,
         provider: P,
-    ) -> Result<Revision, Failure<E>>
+    ) -> Result<Committed, Failure<E>>
     where
         P: AsyncFnOnce(&mut SessionWriter) -> Result<(), E>,
     {
@@ -231,7 +231,7 @@ macro_rules! storage_by_pointer {
                 id: &'a SessionId,
                 content: Bytes,
                 options: WriteOptions,
-            ) -> BoxFuture<'a, Result<Revision, Error>> {
+            ) -> BoxFuture<'a, Result<Committed, Error>> {
                 (**self).set(id, content, options)
             }
             fn list_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {

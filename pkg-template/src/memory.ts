@@ -196,11 +196,14 @@ export class SessionStorageMemory extends CoreStorage {
   /** The info that the last call left in the cells. */
   #info(core: MemoryCore, idBytes: number, now: number): SessionInfo {
     const [byteLength, revision, createdAt, expiresAt, tags] = [cell(0), cell(1), cell(2), cell(3), cell(4)];
+    const [idleTimeout, absoluteTimeout] = [cell(5), cell(6)];
     return {
       revision: this.#revision(core, revision),
       byteLength,
       createdAt,
       ...(Number.isNaN(expiresAt) ? undefined : { expiresAt }),
+      ...(Number.isNaN(idleTimeout) ? undefined : { idleTimeout }),
+      ...(Number.isNaN(absoluteTimeout) ? undefined : { absoluteTimeout }),
       tags: Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? ""),
     };
   }

@@ -36,6 +36,10 @@ export interface SessionInfo {
   readonly createdAt: number;
   /** When it expires unless it is written or touched before; absent where it never does. */
   readonly expiresAt?: number;
+  /** How long it lives without activity, in milliseconds (C7); absent where that has no bound. */
+  readonly idleTimeout?: number;
+  /** How long it lives at most from its creation, in milliseconds (C7); absent where that has no bound. */
+  readonly absoluteTimeout?: number;
   /** The session's tags, in the order in which they were given. */
   readonly tags: readonly string[];
 }

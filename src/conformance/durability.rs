@@ -15,6 +15,29 @@ use crate::{
     storage::{SessionStorage, SessionStorageExt},
 };
 
+pub(super) async fn C9_what_a_commit_tells_is_what_is_read(trial: Trial<'_>) -> Outcome {
+    let storage = trial.open().await?;
+    let id = new_id()?;
+    let options =
+        || WriteOptions::new().idle_timeout(Duration::from_secs(9)).absolute_timeout(Duration::from_secs(20));
+    for round in 0..3 {
+        storage.clock.advance(1_000);
+        let committed = match round {
+            0 => storage.begun(&id, b"in pieces", options()).await?.commit().await?,
+            1 => storage.set(&id, b"whole"[..].into(), WriteOptions::new()).await?,
+            _ => storage.begun(&id, b"in pieces again", WriteOptions::new()).await?.commit().await?,
+        };
+        let read = storage.info_of(&id).await?;
+        equal(&committed.revision, &read.revision, "the revision that a commit told")?;
+        if let Some(told) = &committed.info {
+            equal(told, &read, "what a commit told")?;
+        }
+        equal(read.idle_timeout, Some(Duration::from_secs(9)), "the idle timeout")?;
+        equal(read.absolute_timeout, Some(Duration::from_secs(20)), "the absolute timeout")?;
+    }
+    Ok(())
+}
+
 pub(super) async fn C9_a_read_after_a_write_sees_it(trial: Trial<'_>) -> Outcome {
     let storage = trial.open().await?;
     let id = new_id()?;
@@ -24,10 +47,10 @@ pub(super) async fn C9_a_read_after_a_write_sees_it(trial: Trial<'_>) -> Outcome
             channel.write_all(&content).await?;
             Ok::<_, Error>(())
         });
-        let revision = write.await?;
+        let committed = write.await?;
         let got = storage.get(&id).await?;
         let (got, info) = got.ok_or_else(|| Broken::new("right after a write, the session is missing"))?;
-        equal(info.revision, revision, "the revision read right after a write")?;
+        equal(&info.revision, &committed.revision, "the revision read right after a write")?;
         same_bytes(&got, &content, "right after a write, what get gave")?;
         storage.holds(&id, &content, "right after a write").await?;
         let next = pattern(usize::from(seed) * 777, seed + 1);

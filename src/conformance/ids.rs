@@ -192,7 +192,7 @@ pub(super) async fn C8_ids_show_in_no_debug_or_info(trial: Trial<'_>) -> Outcome
     writer.write_all(b"content").await?;
     tells_no_id(&format!("{writer:?}"), "a writer's Debug")?;
     let in_flight = storage.begin(&id, WriteOptions::new()).await?;
-    let revision = writer.commit().await?;
+    let revision = writer.commit().await?.revision;
     tells_no_id(&format!("{revision:?} {revision}"), "a revision")?;
     tells_no_id(&format!("{:?}", *storage), "the storage's Debug")?;
     let reader = storage.open(&id).await?;

@@ -139,7 +139,7 @@ pub(super) async fn C2_the_info_belongs_to_the_content(trial: Trial<'_>) -> Outc
             let (commit, read) = staggered(head_start / 2, writer.commit(), read).await;
             (read, commit)
         };
-        let ((content, info), new_revision) = (read?, new_revision?);
+        let ((content, info), new_revision) = (read?, new_revision?.revision);
         let expected = if info.revision == old_revision { &old } else { &new };
         same_bytes(&content, expected, "the content that was read beside its revision")?;
         if info.revision != old_revision {

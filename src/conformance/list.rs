@@ -91,6 +91,7 @@ macro_rules! __conformance_cases {
             ids Nothing C8_ids_show_in_no_debug_or_info,
             ids Nothing C8_ids_show_in_no_error,
             ids Nothing C8_generated_ids_differ,
+            durability Nothing C9_what_a_commit_tells_is_what_is_read,
             durability Nothing C9_a_read_after_a_write_sees_it,
             durability Nothing C9_two_hundred_writes_at_once_are_all_there,
             durability Nothing C9_storages_made_apart_share_nothing,

@@ -192,7 +192,7 @@ pub(super) async fn C13_sessions_committed_at_once_are_all_found(trial: Trial<'_
             for _ in 0..number % 4 {
                 step_aside().await;
             }
-            writer.commit().await.map_err(super::Broken::from)
+            writer.commit().await.map(|committed| committed.revision).map_err(super::Broken::from)
         }
     });
     let revisions = join_all(writes).await.into_iter().collect::<Result<Vec<_>, _>>()?;

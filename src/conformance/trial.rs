@@ -90,7 +90,7 @@ impl Subject {
         content: &[u8],
         options: WriteOptions,
     ) -> Result<Revision, Error> {
-        self.begun(id, content, options).await?.commit().await
+        Ok(self.begun(id, content, options).await?.commit().await?.revision)
     }
 
     /// A write that has everything but its commit.
@@ -112,7 +112,7 @@ impl Subject {
         content: &[u8],
         options: WriteOptions,
     ) -> Result<Revision, Error> {
-        self.set(id, Bytes::copy_from_slice(content), options).await
+        Ok(self.set(id, Bytes::copy_from_slice(content), options).await?.revision)
     }
 
     /// The content, read in every way that there is; all must agree.

@@ -51,7 +51,7 @@ use crate::{
     maybe_send::BoxFuture,
     record::{Head, Lineage, Sum, corrupt},
     seed::SeededState,
-    session::{Capabilities, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
+    session::{Capabilities, Committed, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
     storage::SessionStorage,
 };
 
@@ -281,7 +281,7 @@ impl SessionStorage for DirectoryStorage {
         id: &'a SessionId,
         content: Bytes,
         options: WriteOptions,
-    ) -> BoxFuture<'a, Result<Revision, Error>> {
+    ) -> BoxFuture<'a, Result<Committed, Error>> {
         Box::pin(async move {
             if content.len() > PIECE {
                 let mut writer = self.begin(id, options).await?;
@@ -292,9 +292,9 @@ impl SessionStorage for DirectoryStorage {
             self.shared.defaults.check_length(length)?;
             let sum = Sum::of(&content);
             let write = Write::begin(&self.shared, id, options)?;
-            let revision = write.commit(&mut Content::Whole(content), length, sum).await?;
+            let committed = write.commit(&mut Content::Whole(content), length, sum).await?;
             self.shared.after_write().await;
-            Ok(revision)
+            Ok(committed)
         })
     }
 

@@ -14,7 +14,7 @@ use crate::{
     id::SessionId,
     key::Key,
     record::{Head, Lineage, TOMBSTONE_MILLIS},
-    session::{Revision, WriteOptions},
+    session::{Committed, WriteOptions},
 };
 
 /// A write in flight.
@@ -58,10 +58,10 @@ impl Write {
         content: &mut Content,
         length: u64,
         sum: u32,
-    ) -> Result<Revision, Error> {
+    ) -> Result<Committed, Error> {
         let Self { shared, options, .. } = self;
         let now = shared.defaults.now()?;
-        let mut revision = None;
+        let mut committed = None;
         let mut decide = |before: Option<Lineage>, current: Current<'_>| {
             shared.check_open()?;
             let lineage = current.lineage();
@@ -79,12 +79,12 @@ impl Write {
             let kept = || live.map(|head| head.tags.clone()).unwrap_or_default();
             let tags = options.tags.clone().unwrap_or_else(kept);
             let head = Head::session(lifetime, tags, lineage)?.with_content(length, sum);
-            revision = Some(head.revision());
+            committed = Some(Committed::from(head.info()));
             Ok(Change::Publish(head))
         };
         shared.medium.change(&self.key, content, &mut decide).await?;
         // A change that did not fail has asked, and what was decided then is what was published.
-        revision.ok_or_else(Error::closed)
+        committed.ok_or_else(Error::closed)
     }
 
     /// Whether an invalidate came between the beginning and the first look, which is told by its time. One of the future is

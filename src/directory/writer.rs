@@ -14,7 +14,7 @@ use super::{
     medium::{Content, PIECE, Stage},
     write::Write,
 };
-use crate::{channel::StagedWrite, error::Error, maybe_send::BoxFuture, record::Sum, session::Revision};
+use crate::{channel::StagedWrite, error::Error, maybe_send::BoxFuture, record::Sum, session::Committed};
 
 /// What came of a piece: the stage is gone where it failed.
 type Staged = (Option<Box<dyn Stage>>, Result<(), Error>);
@@ -68,7 +68,7 @@ impl ContentWriter {
         };
     }
 
-    async fn publish(mut self) -> Result<Revision, Error> {
+    async fn publish(mut self) -> Result<Committed, Error> {
         std::future::poll_fn(|task| self.poll_staged(task)).await?;
         let mut content = match std::mem::replace(&mut self.state, State::Failed) {
             State::Small => Content::Whole(std::mem::take(&mut self.piece).into()),
@@ -80,9 +80,9 @@ impl ContentWriter {
             }
             State::Staging(_) | State::Failed => return Err(Error::channel_closed()),
         };
-        let revision = self.write.commit(&mut content, self.length, self.sum.clone().finish()).await?;
+        let committed = self.write.commit(&mut content, self.length, self.sum.clone().finish()).await?;
         self.write.shared.after_write().await;
-        Ok(revision)
+        Ok(committed)
     }
 }
 
@@ -123,7 +123,7 @@ impl AsyncWrite for ContentWriter {
 }
 
 impl StagedWrite for ContentWriter {
-    fn commit(self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>> {
+    fn commit(self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Committed, Error>> {
         Box::pin(Pin::into_inner(self).publish())
     }
 }

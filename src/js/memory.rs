@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 use super::{
     clock::{JsClock, timestamp},
     error::to_js,
-    options::{limit, number, timeout},
+    options::{limit, millis, number, timeout},
     storage::StorageCore,
     window::{CELLS, Input, Window},
 };
@@ -204,7 +204,7 @@ impl fmt::Debug for MemoryCore {
     }
 }
 
-/// Length, revision, creation, deadline (NaN: none), number of tags.
+/// Length, revision, creation, deadline (NaN: none), number of tags, idle and absolute timeout (NaN: none).
 fn info_cells(session: &Session) -> [f64; CELLS] {
     let deadline = session.lifetime.expires_at().map_or(f64::NAN, |at| number(at.as_millis()));
     let tags = u32::try_from(session.tags.iter().count()).unwrap_or(u32::MAX);
@@ -214,8 +214,8 @@ fn info_cells(session: &Session) -> [f64; CELLS] {
         number(session.lifetime.created.as_millis()),
         deadline,
         f64::from(tags),
-        0.0,
-        0.0,
+        millis(session.lifetime.idle.duration()),
+        millis(session.lifetime.absolute.duration()),
         0.0,
     ]
 }

@@ -23,6 +23,10 @@ struct InfoObject<'a> {
     created_at: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     expires_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    idle_timeout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    absolute_timeout: Option<f64>,
     tags: Vec<&'a str>,
 }
 
@@ -79,6 +83,8 @@ pub(super) fn info(info: &SessionInfo) -> JsValue {
         byte_length: info.byte_length.map(number),
         created_at: number(info.created_at.as_millis()),
         expires_at: info.expires_at.map(|at| number(at.as_millis())),
+        idle_timeout: info.idle_timeout.map(|timeout| millis(Some(timeout))),
+        absolute_timeout: info.absolute_timeout.map(|timeout| millis(Some(timeout))),
         tags,
     })
 }
@@ -90,6 +96,11 @@ pub(super) fn stats(stats: &StorageStats) -> JsValue {
         evicted: number(stats.evicted),
         expired: number(stats.expired),
     })
+}
+
+/// A timeout in milliseconds; NaN for none.
+pub(super) fn millis(timeout: Option<Duration>) -> f64 {
+    timeout.map_or(f64::NAN, |timeout| number(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)))
 }
 
 #[allow(clippy::cast_precision_loss)] // times, lengths and counts stay below 2^53

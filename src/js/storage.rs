@@ -100,8 +100,8 @@ impl StorageCore {
         let storage = Arc::clone(&self.storage);
         let asked = options::write_options(idle, absolute, if_absent, if_revision, tagged);
         start_storage(Box::pin(async move {
-            let revision = storage.set(&SessionId::new(id)?, content.into(), asked?).await?;
-            Ok(revision.as_str().into())
+            let committed = storage.set(&SessionId::new(id)?, content.into(), asked?).await?;
+            Ok(committed.revision.as_str().into())
         }))
     }
 
@@ -177,7 +177,7 @@ async fn write(
             Some(writer) => writer
                 .commit()
                 .await
-                .map_or_else(|error| Err(to_js(&error)), |revision| Ok(revision.as_str().into())),
+                .map_or_else(|error| Err(to_js(&error)), |committed| Ok(committed.revision.as_str().into())),
             None => Err(to_js(&Error::channel_closed())),
         },
         Err(reason) => {

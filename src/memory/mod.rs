@@ -25,7 +25,7 @@ use crate::{
     error::Error,
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend},
-    session::{Capabilities, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
+    session::{Capabilities, Committed, SessionInfo, StorageStats, Tags, WriteOptions},
     storage::SessionStorage,
 };
 
@@ -166,14 +166,13 @@ impl SessionStorage for SessionStorageMemory {
         id: &'a SessionId,
         content: Bytes,
         options: WriteOptions,
-    ) -> BoxFuture<'a, Result<Revision, Error>> {
+    ) -> BoxFuture<'a, Result<Committed, Error>> {
         answer(move || {
             let now = self.shared.now()?;
             let content = Content::whole(&content);
             self.shared.with(|table| {
                 let terms = table.terms(&options)?;
-                let revision = table.put(id.as_str(), content, &terms, now)?;
-                Ok(table.name(revision))
+                table.commit(id.as_str(), content, &terms, now)
             })
         })
     }

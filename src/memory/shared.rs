@@ -9,7 +9,7 @@ use crate::{
     fence::{Fences, Mark, fenced},
     id::SessionId,
     seed::SeededState,
-    session::Revision,
+    session::Committed,
 };
 
 /// A table behind a lock that is never held while anybody else's code runs.
@@ -102,14 +102,13 @@ impl Shared {
         &self,
         id: &SessionId,
         mark: Mark,
-        commit: impl FnOnce(&mut Table) -> Result<u64, Error>,
-    ) -> Result<Revision, Error> {
+        commit: impl FnOnce(&mut Table) -> Result<Committed, Error>,
+    ) -> Result<Committed, Error> {
         self.with_open(|open| {
             if open.fences.is_raised(id, mark) {
                 return Err(fenced());
             }
-            let revision = commit(&mut open.table)?;
-            Ok(open.table.name(revision))
+            commit(&mut open.table)
         })
     }
 

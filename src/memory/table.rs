@@ -13,7 +13,7 @@ use crate::{
     error::{Error, ErrorKind},
     expiry::{Lifetime, Millis, Timeout},
     seed::SeededState,
-    session::{IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
+    session::{Committed, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions},
 };
 
 /// What a storage full of sessions does about one more (C10).
@@ -107,9 +107,9 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn info(&self, lineage: Lineage) -> SessionInfo {
-        let mut info = SessionInfo::new(lineage.name(self.revision), self.lifetime.created);
+        let info = SessionInfo::new(lineage.name(self.revision), self.lifetime.created);
+        let mut info = info.with_lifetime(&self.lifetime);
         info.byte_length = Some(self.body.len() as u64);
-        info.expires_at = self.lifetime.expires_at();
         info.tags = self.tags.clone();
         info
     }
@@ -196,8 +196,18 @@ impl Table {
         self.lineage
     }
 
-    pub(crate) fn name(&self, revision: u64) -> Revision {
-        self.lineage.name(revision)
+    /// Writes a session, and tells what has become of it.
+    pub(super) fn commit(
+        &mut self,
+        id: &str,
+        content: Content<'_>,
+        terms: &Terms,
+        now: Timestamp,
+    ) -> Result<Committed, Error> {
+        let revision = self.put(id, content, terms, now)?;
+        let lineage = self.lineage;
+        let info = self.peek(id, now).map(|session| session.info(lineage));
+        Ok(info.map_or_else(|| lineage.name(revision).into(), Committed::from))
     }
 
     /// What a write asks for, in this table's own revisions.

@@ -16,7 +16,7 @@ use crate::{
     fence::Mark,
     id::SessionId,
     maybe_send::BoxFuture,
-    session::{Revision, WriteOptions},
+    session::{Committed, WriteOptions},
 };
 
 /// Stages the bytes beside the table. Dropped, it gives everything back, and the session is as it was (C1).
@@ -64,13 +64,14 @@ impl AsyncWrite for MemoryWriter {
 }
 
 impl StagedWrite for MemoryWriter {
-    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>> {
+    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Committed, Error>> {
         Box::pin(async move {
             let this = &mut *self;
             let now = this.shared.now()?;
             let content = this.content.content();
-            this.shared
-                .commit(&this.id, this.mark, |table| table.put(this.id.as_str(), content, &this.terms, now))
+            this.shared.commit(&this.id, this.mark, |table| {
+                table.commit(this.id.as_str(), content, &this.terms, now)
+            })
         })
     }
 }

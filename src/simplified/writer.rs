@@ -19,7 +19,7 @@ use crate::{
     key::Key,
     maybe_send::BoxFuture,
     record::{Head, Lineage, Sum},
-    session::{Revision, Tags, WriteOptions},
+    session::{Committed, Tags, WriteOptions},
 };
 
 /// Gathers a content.
@@ -32,7 +32,7 @@ pub(super) struct RecordWriter<L: LoadStore> {
 }
 
 impl<L: LoadStore> RecordWriter<L> {
-    async fn publish(&mut self) -> Result<Revision, Error> {
+    async fn publish(&mut self) -> Result<Committed, Error> {
         let shared = &self.shared;
         let now = shared.options.defaults.now()?;
         let key = Key::of(&self.id).hex();
@@ -57,7 +57,7 @@ impl<L: LoadStore> RecordWriter<L> {
             return Err(fenced());
         }
         shared.medium.store(&key, Some(record)).await?;
-        Ok(head.revision())
+        Ok(head.info().into())
     }
 }
 
@@ -81,7 +81,7 @@ impl<L: LoadStore> AsyncWrite for RecordWriter<L> {
 }
 
 impl<L: LoadStore + 'static> StagedWrite for RecordWriter<L> {
-    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>> {
+    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Committed, Error>> {
         Box::pin(async move { self.publish().await })
     }
 }

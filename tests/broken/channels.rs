@@ -10,7 +10,8 @@ use std::{
 use bytes::Bytes;
 use futures::{AsyncRead, AsyncWrite, AsyncWriteExt, FutureExt};
 use sessile::{
-    BoxFuture, Error, ErrorKind, IfRevision, Revision, SessionId, SessionWriter, StagedWrite, WriteOptions,
+    BoxFuture, Committed, Error, ErrorKind, IfRevision, Revision, SessionId, SessionWriter, StagedWrite,
+    WriteOptions,
 };
 
 use crate::{
@@ -151,7 +152,10 @@ impl FlawedWriter {
         self.committed = true;
         core.forget_cached(&self.id);
         let id = self.id.clone();
-        let set = |content: Vec<u8>| core.inner.set(&id, content.into(), self.options.clone());
+        let set = async |content: Vec<u8>| {
+            let committed = core.inner.set(&id, content.into(), self.options.clone()).await?;
+            Ok(committed.revision)
+        };
         let buffer = std::mem::take(&mut self.buffer);
         match core.flaw {
             Flaw::WantsTheChannelClosed if !self.closed => return Err(failure("the channel was not closed")),
@@ -221,7 +225,7 @@ impl FlawedWriter {
         if core.is(Flaw::ConflictTakesRoom) && committed.is_err() {
             core.take_room().await?;
         }
-        let mut revision = committed.map_err(|error| core.tell(&id, error))?;
+        let mut revision = committed.map_err(|error| core.tell(&id, error))?.revision;
         if core.is(Flaw::WritesBeforeAskingTheClock) {
             core.clock_is_right()?;
         }
@@ -293,7 +297,16 @@ impl AsyncWrite for FlawedWriter {
 }
 
 impl StagedWrite for FlawedWriter {
-    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Revision, Error>> {
-        Box::pin(async move { self.publish().await })
+    fn commit(mut self: Pin<Box<Self>>) -> BoxFuture<'static, Result<Committed, Error>> {
+        Box::pin(async move {
+            let mut committed = Committed::from(self.publish().await?);
+            if self.core.is(Flaw::TellsOfNoTimeout) {
+                committed.info = self.core.inner.info(&self.id).await?;
+                if let Some(info) = &mut committed.info {
+                    info.expires_at = None;
+                }
+            }
+            Ok(committed)
+        })
     }
 }

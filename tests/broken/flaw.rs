@@ -83,6 +83,7 @@ pub(crate) enum Flaw {
     ShowsIdsInErrors,
 
     // C9
+    TellsOfNoTimeout,
     CommitsLater,
     LastOfThoseAtOnceWins,
     OneForAll,

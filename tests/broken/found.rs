@@ -117,6 +117,8 @@ found! {
         C5_a_write_for_a_revision_of_a_missing_session_conflicts
         C5_a_counter_kept_by_conditional_writes_loses_nothing
         C5_a_conditional_write_may_be_given_up;
+    TellsOfNoTimeout:
+        C9_what_a_commit_tells_is_what_is_read;
     WantsTheChannelClosed:
         C6_a_provider_need_not_close_its_channel;
     ClosingDiscards:

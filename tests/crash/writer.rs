@@ -183,7 +183,7 @@ impl Writer {
                 _ => 200 + random.index(3_800),
             };
             let bytes = content(&format!("{id} {attempt} {number} {previous} {tags}"), length, random);
-            let revision = if is_streamed {
+            let committed = if is_streamed {
                 let write = self.storage.write(&own, options, async |channel| {
                     let mut rest = &bytes[..];
                     while !rest.is_empty() {
@@ -197,7 +197,7 @@ impl Writer {
             } else {
                 self.storage.set(&own, bytes.into(), options).await?
             };
-            Ok(format!("ok {revision}"))
+            Ok(format!("ok {}", committed.revision))
         })
         .await;
     }

@@ -241,6 +241,7 @@ impl Pair {
                 let (asked, options) = self.ask(id, wish);
                 let content = self.content(*length);
                 let stored = kind(self.storage.set(&self.ids[id], content.clone().into(), options).await);
+                let stored = stored.map(|committed| committed.revision);
                 let expected = self.model.put(id, content, &asked);
                 self.wrote(stored, expected);
             }
@@ -258,7 +259,7 @@ impl Pair {
                 if *writer < self.writers.len() {
                     let InFlight { id, writer, asked, content, fenced, failed } =
                         self.writers.remove(*writer);
-                    let stored = kind(writer.commit().await);
+                    let stored = kind(writer.commit().await).map(|committed| committed.revision);
                     let expected = match failed {
                         Some(kind) => Err(kind),
                         None if fenced => Err(ErrorKind::Conflict),

@@ -57,24 +57,24 @@ fn number(text: &str) -> usize {
 }
 
 async fn set(storage: &DirectoryStorage, id: &SessionId, length: &str) -> Result<String, Error> {
-    let revision = storage.set(id, pattern(number(length)).into(), options()?).await?;
-    Ok(revision.as_str().to_owned())
+    let committed = storage.set(id, pattern(number(length)).into(), options()?).await?;
+    Ok(committed.revision.as_str().to_owned())
 }
 
 async fn write(storage: &DirectoryStorage, id: &SessionId, length: &str) -> Result<String, Error> {
     let content = pattern(number(length));
-    let revision = storage.write(id, options()?, async |channel| {
+    let write = storage.write(id, options()?, async |channel| {
         for piece in content.chunks(10_000) {
             channel.write_all(piece).await?;
         }
         Ok::<_, Error>(())
     });
-    Ok(revision.await?.as_str().to_owned())
+    Ok(write.await?.revision.as_str().to_owned())
 }
 
 async fn replace(storage: &DirectoryStorage, id: &SessionId, revision: &str) -> Result<String, Error> {
     let options = WriteOptions::new().if_revision(Revision::new(revision));
-    storage.set(id, "replaced".into(), options).await.map(|revision| revision.as_str().to_owned())
+    storage.set(id, "replaced".into(), options).await.map(|committed| committed.revision.as_str().to_owned())
 }
 
 async fn read(storage: &DirectoryStorage, id: &SessionId) -> Result<String, Error> {

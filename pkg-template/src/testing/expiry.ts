@@ -42,7 +42,10 @@ const enforced: Cases = {
     const storage = await t.open({ idleTimeout: idle });
     const id = t.id();
     await t.put(storage, id, "content");
-    equal((await t.infoOf(storage, id)).expiresAt, t.clock.now + idle, "info.expiresAt");
+    const info = await t.infoOf(storage, id);
+    equal(info.expiresAt, t.clock.now + idle, "info.expiresAt");
+    equal(info.idleTimeout ?? idle, idle, "info.idleTimeout");
+    equal(info.absoluteTimeout, undefined, "info.absoluteTimeout of a session without one");
     await expiresAfter(t, storage, id, idle, "by the storage's idleTimeout");
     equal(await storage.invalidate(id), false, "invalidate() of an expired session");
   },
