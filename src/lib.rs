@@ -8,6 +8,7 @@
 //!
 //! - [`SessionStorageMemory`] keeps sessions in the process's memory.
 //! - [`DirectoryStorage`] keeps them in a folder, for several processes at the same time.
+//! - [`CacheStorage`] keeps what was read lately in memory, in front of any of them.
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
 //!
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
@@ -17,6 +18,7 @@
 // In a browser there is one thread, and the same types share by `Arc` all the same.
 #![cfg_attr(target_arch = "wasm32", allow(clippy::arc_with_non_send_sync))]
 
+mod cache;
 mod channel;
 mod clock;
 mod defaults;
@@ -41,6 +43,7 @@ pub mod conformance;
 mod js;
 
 pub use crate::{
+    cache::{CacheOptions, CacheStats, CacheStorage},
     channel::{ReadSource, SessionReader, SessionWriter, StagedWrite},
     clock::{Clock, ManualClock, SystemClock, Timestamp},
     directory::{DirectoryOptions, DirectoryStorage},

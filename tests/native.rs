@@ -18,7 +18,7 @@ use sessile::{
     SimplifiedSessionStorage, WriteOptions, conformance,
 };
 
-use crate::subjects::{MapMedium, Memory, Records, Simplified, folders::Folders, is_send};
+use crate::subjects::{Cached, MapMedium, Memory, Records, Simplified, folders::Folders, is_send};
 
 /// On a worker thread, so that the case's future has to be `Send`.
 fn on_tokio<F: Future<Output: Send> + Send + 'static>(case: F) -> F::Output {
@@ -58,6 +58,9 @@ on_three_executors! {
     simplified_shared_slow: Simplified::shared().slow();
     directory: Folders::relaxed();
     directory_strict: Folders::strict();
+    cached_memory: Cached(Memory);
+    cached_directory: Cached(Folders::relaxed());
+    cached_simplified_slow: Cached(Simplified::exclusive().slow());
 }
 
 #[test]

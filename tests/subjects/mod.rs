@@ -18,8 +18,8 @@ use std::{
 };
 
 use sessile::{
-    BoxFuture, Capabilities, Error, ErrorKind, LoadStore, MemoryOptions, SessionId, SessionStorage,
-    SessionStorageMemory, SimplifiedOptions, SimplifiedSessionStorage,
+    BoxFuture, CacheOptions, CacheStorage, Capabilities, Error, ErrorKind, LoadStore, MemoryOptions,
+    SessionId, SessionStorage, SessionStorageMemory, SimplifiedOptions, SimplifiedSessionStorage,
     conformance::{Bounds, Damage, Harness, Setup},
 };
 use sha2::{Digest, Sha256};
@@ -51,6 +51,28 @@ impl Harness for Memory {
 
     fn bounds(&self) -> Bounds {
         Bounds { session: true, storage: true }
+    }
+}
+
+/// A [`CacheStorage`] over what another harness opens.
+pub(crate) struct Cached<H>(pub(crate) H);
+
+impl<H: Harness> Harness for Cached<H> {
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { shared: false, ..self.0.capabilities() }
+    }
+
+    fn open(&self, setup: Setup) -> BoxFuture<'_, Result<Arc<dyn SessionStorage>, Error>> {
+        Box::pin(async move {
+            let options = CacheOptions::new().clock(Arc::clone(&setup.clock)).max_entry_bytes(100_000);
+            let cache = CacheStorage::new(self.0.open(setup).await?, options)?;
+            Ok(Arc::new(cache) as Arc<dyn SessionStorage>)
+        })
+    }
+
+    /// What the storage's own bound evicts, a cache still has; and a damage behind its back it does not see.
+    fn bounds(&self) -> Bounds {
+        Bounds { storage: false, ..self.0.bounds() }
     }
 }
 
