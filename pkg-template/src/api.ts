@@ -1,11 +1,15 @@
-export { DirectoryStorage } from "./directory.js";
+export { CacheStorage } from "./cache.js";
+export { DirectoryStorage, directorySessionStorage } from "./directory.js";
 export { SessionError, type SessionErrorCode } from "./error.js";
 export { generateSessionId } from "./id.js";
 export { SessionStorageMemory } from "./memory.js";
 export { SimplifiedSessionStorage } from "./simplified.js";
 export type {
   BuiltInStorage,
+  CacheOptions,
+  CacheStats,
   DirectoryOptions,
+  DirectorySessionStorageOptions,
   Duration,
   MemoryOptions,
   SessionData,

@@ -1,9 +1,16 @@
+import { CacheStorage } from "./cache.js";
+import { declareBuiltIn } from "./delegate.js";
 import { FolderFiles, type FolderIo } from "./folder/files.js";
 import { nodeModules } from "./folder/node-fs.js";
 import { SessionError } from "./error.js";
 import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
 import { CoreStorage } from "./storage.js";
-import type { DirectoryOptions, StorageCapabilities } from "./types.js";
+import type {
+  BuiltInStorage,
+  DirectoryOptions,
+  DirectorySessionStorageOptions,
+  StorageCapabilities,
+} from "./types.js";
 import { core } from "./wasm.js";
 import type { StorageCore } from "./wasm/sessile.js";
 
@@ -71,6 +78,37 @@ export class DirectoryStorage extends CoreStorage {
     }
     return core().databaseStorage(root, idle, absolute, sessionBytes, strict, clock);
   }
+}
+
+declareBuiltIn(DirectoryStorage);
+
+/**
+ * Sessions in a folder, or in a browser's database, behind a {@link CacheStorage} of one minute: Ktor's
+ * `directorySessionStorage`.
+ *
+ * Where several processes share the folder, what one of them writes or invalidates is seen in the others' caches within
+ * that minute. If a logout must count everywhere at once, pass `cached: false`, or a cache with a shorter
+ * `absoluteTimeout`. Lost updates cannot happen in any case: a conditional write is checked in the folder.
+ *
+ * @example
+ * ```js
+ * import { directorySessionStorage } from "sessile";
+ *
+ * const storage = directorySessionStorage("./sessions", { idleTimeout: "30m" });
+ * await storage.setJson("an id", { user: 17 });
+ * ```
+ */
+export function directorySessionStorage(
+  root: string | URL,
+  options: DirectorySessionStorageOptions = {},
+): BuiltInStorage {
+  const { cached = true, ...own } = options;
+  const storage = new DirectoryStorage(root, own);
+  if (cached === false) return storage;
+  if (cached !== true && (typeof cached !== "object" || cached === null)) {
+    throw invalid("cached must be true, false or the options of a CacheStorage");
+  }
+  return new CacheStorage(storage, { clock: own.clock, ...(cached === true ? undefined : cached) });
 }
 
 interface CheckedDirectoryOptions extends CheckedStorageOptions {

@@ -1,3 +1,4 @@
+import { declareBuiltIn } from "./delegate.js";
 import {
   checkLimit,
   checkRevision,
@@ -12,13 +13,21 @@ import { CoreStorage, notJson, toJson, wholeBytes } from "./storage.js";
 import type { MemoryOptions, SessionData, SessionInfo, StorageCapabilities, WriteOptions } from "./types.js";
 import { core } from "./wasm.js";
 import type { MemoryCore, StorageCore } from "./wasm/sessile.js";
-import { cell, copyAt, decode, decodeAt, placeBytes, placeId, placeLarge, placeText } from "./window.js";
+import {
+  answer,
+  cell,
+  copyAt,
+  decode,
+  decodeAt,
+  placeBytes,
+  placeId,
+  placeLarge,
+  placeText,
+} from "./window.js";
 
 /** "000" to "999": how a revision's number ends. */
 const LAST_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).padStart(3, "0"));
 
-/** What the core answers where an error waits. */
-const FAILED = -1;
 /** What `find` answers for a content that lies in several pieces. */
 const IN_PIECES = 1;
 
@@ -209,6 +218,8 @@ export class SessionStorageMemory extends CoreStorage {
   }
 }
 
+declareBuiltIn(SessionStorageMemory);
+
 interface CheckedMemoryOptions extends CheckedStorageOptions {
   readonly bytes: number;
   readonly sessions: number;
@@ -225,10 +236,4 @@ function checkMemoryOptions(options: MemoryOptions): CheckedMemoryOptions {
     sessions: checkLimit(maxSessions, "maxSessions"),
     reject: whenFull === "reject",
   };
-}
-
-/** The core's answer, or the error that it means. */
-function answer(result: number): number {
-  if (result === FAILED) throw core().takeError();
-  return result;
 }

@@ -1,3 +1,4 @@
+import { declareBuiltIn } from "./delegate.js";
 import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
 import { CoreStorage } from "./storage.js";
 import type { SimplifiedOptions, StorageCapabilities } from "./types.js";
@@ -82,3 +83,6 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
     return core().simplifiedStorage(load, store, idle, absolute, sessionBytes, conditional, durable, clock);
   }
 }
+
+// Its own `load` and `store` are called by the core.
+declareBuiltIn(SimplifiedSessionStorage);

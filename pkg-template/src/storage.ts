@@ -23,6 +23,11 @@ type Consumer<R> = (channel: ReadableStream<Uint8Array>, info: SessionInfo) => R
 export abstract class CoreStorage implements BuiltInStorage {
   abstract readonly capabilities: StorageCapabilities;
 
+  /** The storage that others of this package stand in front of. */
+  static coreOf(storage: CoreStorage): StorageCore {
+    return storage.coreStorage();
+  }
+
   /** Made at the first use, so that a constructor needs no wasm. */
   protected abstract coreStorage(): StorageCore;
 

@@ -180,6 +180,52 @@ export interface DirectoryOptions extends StorageOptions {
   io?: "auto" | "async" | "sync" | undefined;
 }
 
+/** The options of `directorySessionStorage`. */
+export interface DirectorySessionStorageOptions extends DirectoryOptions {
+  /** Whether a cache of one minute stands in front, or that cache's own options. Default: true. */
+  cached?: boolean | CacheOptions | undefined;
+}
+
+/** The options of `CacheStorage`. */
+export interface CacheOptions {
+  /** An entry leaves that was not read for this long. Default: one minute; `null` for no bound. */
+  idleTimeout?: Duration | null | undefined;
+  /**
+   * An entry is asked for again at this age, however often it is read. It bounds how long a change that others made in
+   * a shared storage stays unseen. Default: one minute over a shared storage, or one that does not say; elsewhere none.
+   */
+  absoluteTimeout?: Duration | null | undefined;
+  /** The most bytes of ids, contents and tags that are kept. Default: 64 MiB. */
+  maxBytes?: number | undefined;
+  /** The most sessions that are kept. Default: 100,000. */
+  maxSessions?: number | undefined;
+  /** A larger content passes by the cache, in both directions. Default: 1 MiB. */
+  maxEntryBytes?: number | undefined;
+  /**
+   * A whole write of what the cache knows to be there already becomes a touch: no content is sent, and the revision
+   * stays. Has no effect over a shared storage, where others may have written meanwhile. Default: false.
+   */
+  skipEqualWrites?: boolean | undefined;
+  /** Where time comes from; it must be the delegate's own. Default: `Date.now`. */
+  clock?: (() => number) | undefined;
+}
+
+/** What a `CacheStorage` holds, and has counted since it was made. */
+export interface CacheStats {
+  /** Reads that were answered from memory. */
+  readonly hits: number;
+  /** Reads that were not. */
+  readonly misses: number;
+  /** Calls of the delegate that the misses came to; fewer than these where several wanted the same. */
+  readonly fills: number;
+  /** Entries that made room for others. */
+  readonly evicted: number;
+  /** Entries held now. */
+  readonly sessions: number;
+  /** Bytes held now. */
+  readonly bytes: number;
+}
+
 /** The options of `SimplifiedSessionStorage`. */
 export interface SimplifiedOptions extends StorageOptions {
   /**

@@ -75,6 +75,15 @@ function reserve(length: number): Uint8Array {
   return bytes.subarray(address, address + length);
 }
 
+/** What the core answers where an error waits. */
+const FAILED = -1;
+
+/** A call's result, or the error that it means. */
+export function answer(result: number): number {
+  if (result === FAILED) throw core().takeError();
+  return result;
+}
+
 /** What a call left beside its result. */
 export function cell(index: number): number {
   attach();

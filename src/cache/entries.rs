@@ -57,7 +57,8 @@ struct Entry {
 impl Entries {
     pub(super) fn new(options: &CacheOptions, ages: Ages, hasher: SeededState) -> Self {
         let evictions = Evictions::default();
-        let weight = Weight { least: options.bytes.div_ceil(options.sessions) };
+        // So that one more than the most would weigh too much.
+        let weight = Weight { least: options.bytes / options.sessions.saturating_add(1) + 1 };
         // Only a hint, for how many of the evicted it remembers.
         let estimate = usize::try_from(options.sessions.min(options.bytes / 1024)).unwrap_or(usize::MAX);
         let cache = Cache::with(estimate.min(1_000_000), options.bytes, weight, hasher, evictions.clone());

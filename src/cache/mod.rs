@@ -16,9 +16,12 @@ use std::{
 use bytes::Bytes;
 use futures::{AsyncReadExt, FutureExt, future::Shared as SharedFuture, io::Cursor};
 
+#[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
+pub(crate) use self::entries::{Cached, Known};
+#[cfg(not(all(feature = "js", target_arch = "wasm32", target_os = "unknown")))]
+use self::entries::{Cached, Known};
 pub use self::options::CacheOptions;
 use self::{
-    entries::{Cached, Known},
     state::{Change, Fill, Filled, Filling, State, WideChange},
     writer::CachingWriter,
 };

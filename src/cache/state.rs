@@ -105,8 +105,7 @@ impl State {
     ) -> Result<Option<T>, Error> {
         self.with(|open| {
             let found = open.entries.get(id, now).map(look);
-            let count = if found.is_some() { &mut open.counted.hits } else { &mut open.counted.misses };
-            *count += 1;
+            open.counted.hits += u64::from(found.is_some());
             Ok(found)
         })
     }
@@ -128,6 +127,7 @@ impl State {
         start: impl FnOnce(u64) -> SharedFuture<Fill>,
     ) -> Result<SharedFuture<Fill>, Error> {
         self.with(|open| {
+            open.counted.misses += 1;
             // One that was given up by all who waited for it is no more.
             if let Some(fill) = open.fills.get(id).and_then(|running| running.fill.upgrade()) {
                 return Ok(fill);

@@ -32,6 +32,26 @@ pub fn set_error_factory(factory: Function) {
     FACTORY.set(Some(factory));
 }
 
+/// The kind of a `SessionError`; that of a medium's failure for all else.
+fn kind(value: &JsValue) -> ErrorKind {
+    // What is no object has no properties, and a getter that throws has no code.
+    let code = js_sys::Reflect::get(value, &"code".into()).ok().and_then(|code| code.as_string());
+    KINDS.into_iter().find(|&kind| code.as_deref() == Some(self::code(kind))).unwrap_or(ErrorKind::Storage)
+}
+
+const KINDS: [ErrorKind; 10] = [
+    ErrorKind::NotFound,
+    ErrorKind::Conflict,
+    ErrorKind::InvalidId,
+    ErrorKind::TooLarge,
+    ErrorKind::Quota,
+    ErrorKind::Corrupt,
+    ErrorKind::Closed,
+    ErrorKind::Unsupported,
+    ErrorKind::InvalidOption,
+    ErrorKind::Storage,
+];
+
 /// The `code` of a kind, as DESIGN and the package's types name it.
 fn code(kind: ErrorKind) -> &'static str {
     match kind {
@@ -69,12 +89,13 @@ pub(super) fn to_js(error: &Error) -> JsValue {
 
 /// An error that stands for what user code threw, and becomes it again on the way out.
 pub(super) fn from_js(value: JsValue) -> Error {
+    let kind = kind(&value);
     let ticket = THROWN.with_borrow_mut(|thrown| {
         thrown.next = thrown.next.wrapping_add(1);
         thrown.values.push((thrown.next, value));
         Ticket(thrown.next)
     });
-    Error::new(ErrorKind::Storage, "the storage's own code failed").with_source(ticket)
+    Error::new(kind, "the storage's own code failed").with_source(ticket)
 }
 
 /// Keeps a thrown value for as long as its error lives.

@@ -11,7 +11,7 @@ use super::{
     error::to_js,
     options::{limit, millis, number, timeout},
     storage::StorageCore,
-    window::{CELLS, Input, Window},
+    window::{CELLS, Input, Window, address},
 };
 use crate::{
     clock::Timestamp,
@@ -229,11 +229,6 @@ fn terms(idle: f64, absolute: f64, condition: f64, tags: Option<Tags>) -> Terms 
         revision => Condition::Is(revision as u64),
     };
     Terms { idle: timeout(idle), absolute: timeout(absolute), condition, tags }
-}
-
-/// Where bytes lie in wasm memory; an empty content has an address too, which nobody reads.
-fn address(bytes: &[u8]) -> f64 {
-    number(bytes.as_ptr().addr() as u64).max(8.0)
 }
 
 fn flag(flag: bool) -> f64 {

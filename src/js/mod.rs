@@ -13,9 +13,11 @@
 #![allow(clippy::float_cmp)] // in what wasm-bindgen makes of an enum, whose numbers are whole
 
 mod allocator;
+mod cache;
 mod call;
 mod channels;
 mod clock;
+mod custom;
 mod directory;
 mod error;
 mod medium;

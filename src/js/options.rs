@@ -9,6 +9,7 @@ use wasm_bindgen::JsValue;
 
 use super::window::Window;
 use crate::{
+    cache::CacheStats,
     error::Error,
     expiry::Timeout,
     session::{Revision, SessionInfo, StorageStats, WriteOptions},
@@ -28,6 +29,16 @@ struct InfoObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     absolute_timeout: Option<f64>,
     tags: Vec<&'a str>,
+}
+
+#[derive(Debug, Serialize)]
+struct CacheStatsObject {
+    hits: f64,
+    misses: f64,
+    fills: f64,
+    evicted: f64,
+    sessions: f64,
+    bytes: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -101,6 +112,17 @@ pub(super) fn stats(stats: &StorageStats) -> JsValue {
 /// A timeout in milliseconds; NaN for none.
 pub(super) fn millis(timeout: Option<Duration>) -> f64 {
     timeout.map_or(f64::NAN, |timeout| number(u64::try_from(timeout.as_millis()).unwrap_or(u64::MAX)))
+}
+
+pub(super) fn cache_stats(stats: &CacheStats) -> JsValue {
+    serialize(&CacheStatsObject {
+        hits: number(stats.hits),
+        misses: number(stats.misses),
+        fills: number(stats.fills),
+        evicted: number(stats.evicted),
+        sessions: number(stats.sessions),
+        bytes: number(stats.bytes),
+    })
 }
 
 #[allow(clippy::cast_precision_loss)] // times, lengths and counts stay below 2^53

@@ -1,10 +1,17 @@
 // The conformance kit, as a user of the package runs it, against the storages of the package.
-import { DirectoryStorage, SessionStorageMemory, SimplifiedSessionStorage, generateSessionId } from "sessile";
+import {
+  CacheStorage,
+  DirectoryStorage,
+  SessionStorageMemory,
+  SimplifiedSessionStorage,
+  generateSessionId,
+} from "sessile";
 import { testSessionStorage } from "sessile/testing";
 import { damageInDatabase, nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection } from "./expect.mjs";
 import { damageRecord, fs, keyOf, makeFolder, removeFolder } from "./folders.mjs";
 import { describe, it, settings } from "./harness.mjs";
+import { ownStorage } from "./own-storage.mjs";
 
 /** Two methods over a `Map`, which outlives the storage as a database does. */
 class MapStorage extends SimplifiedSessionStorage {
@@ -66,6 +73,18 @@ describe("SimplifiedSessionStorage that is alone on a lasting medium", () => {
   });
 });
 
+const behindACache = { ...everyStorage, streams: true, conditional: true, tags: true };
+
+describe("CacheStorage over memory", () => {
+  const open = (options) => new CacheStorage(new SessionStorageMemory(options), { clock: options.clock });
+  testSessionStorage({ describe, it }, open, { ...behindACache, limits: { maxSessionBytes: true } });
+});
+
+describe("CacheStorage over a storage of one's own", () => {
+  const open = (options) => new CacheStorage(ownStorage(options), { clock: options.clock });
+  testSessionStorage({ describe, it }, open, { ...behindACache, limits: { maxSessionBytes: true } });
+});
+
 /** The cases over a place of its own for each, which is gone afterwards. */
 function testPlaces({ make, damage, remove }, more = {}) {
   const roots = new WeakMap();
@@ -93,6 +112,26 @@ function testPlaces({ make, damage, remove }, more = {}) {
   });
 }
 
+/** The same behind a cache, which sees no change that others make, nor a damage. */
+function testCachedPlaces({ make, remove }) {
+  const roots = new WeakMap();
+  const open = (root, options) => {
+    const storage = new CacheStorage(new DirectoryStorage(root, options), { clock: options.clock });
+    roots.set(storage, root);
+    return storage;
+  };
+  testSessionStorage({ describe, it }, (options) => open(make(), options), {
+    ...behindACache,
+    durable: true,
+    limits: { maxSessionBytes: true },
+    reopen: async (storage, options) => {
+      await storage.close();
+      return open(roots.get(storage), options);
+    },
+    discard: (storage) => remove(roots.get(storage)),
+  });
+}
+
 const folders = { make: makeFolder, damage: damageRecord, remove: removeFolder };
 const databases = { make: nameDatabase, damage: damageInDatabase, remove: removeDatabase };
 
@@ -100,10 +139,12 @@ if (fs !== undefined) {
   for (const io of ["auto", "async", "sync"]) {
     describe(`DirectoryStorage by io: "${io}"`, () => testPlaces(folders, { io }));
   }
+  describe("CacheStorage over a folder", () => testCachedPlaces(folders));
 } else if (settings.databases) {
   for (const durability of ["relaxed", "strict"]) {
     describe(`DirectoryStorage in IndexedDB, ${durability}`, () => testPlaces(databases, { durability }));
   }
+  describe("CacheStorage over IndexedDB", () => testCachedPlaces(databases));
 } else if (!("indexedDB" in globalThis)) {
   describe("DirectoryStorage where nothing outlives a request", () => {
     it("can be made, and says at the first call that there is no place for it", async () => {

@@ -9,10 +9,12 @@ const { SessionError, SessionStorageMemory, generateSessionId, init } = sessile;
 describe("entry", () => {
   it("exports what is documented and nothing else", async () => {
     const names = [
+      "CacheStorage",
       "DirectoryStorage",
       "SessionError",
       "SessionStorageMemory",
       "SimplifiedSessionStorage",
+      "directorySessionStorage",
       "generateSessionId",
       "init",
     ];
