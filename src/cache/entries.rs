@@ -12,7 +12,17 @@ use bytes::Bytes;
 use quick_cache::{Lifecycle, Weighter, unsync::Cache};
 
 use super::options::{Ages, CacheOptions};
-use crate::{clock::Timestamp, seed::SeededState, session::SessionInfo};
+use crate::{
+    clock::Timestamp,
+    seed::SeededState,
+    session::{Revision, SessionInfo},
+};
+
+/// Weights are added up.
+const MOST_BYTES: u64 = u64::MAX / 4;
+
+/// Threads that ask a clock at the same time may come here in another order; in milliseconds.
+const APART: u64 = 1_000;
 
 /// A session as it was read or written last.
 #[derive(Debug, Clone)]
@@ -32,7 +42,7 @@ pub(crate) enum Known {
 }
 
 impl Known {
-    fn session(&self) -> Option<&Cached> {
+    pub(super) fn session(&self) -> Option<&Cached> {
         match self {
             Self::Session(session) => Some(session),
             Self::Missing => None,
@@ -43,6 +53,8 @@ impl Known {
 pub(super) struct Entries {
     cache: Cache<Box<str>, Entry, Weight, SeededState, Evictions>,
     ages: Ages,
+    /// The latest moment that was seen.
+    latest: Timestamp,
     evictions: Evictions,
 }
 
@@ -57,16 +69,27 @@ struct Entry {
 impl Entries {
     pub(super) fn new(options: &CacheOptions, ages: Ages, hasher: SeededState) -> Self {
         let evictions = Evictions::default();
-        // So that one more than the most would weigh too much.
-        let weight = Weight { least: options.bytes / options.sessions.saturating_add(1) + 1 };
+        let bytes = options.bytes.min(MOST_BYTES);
+        // One more would be too many; and one alone is no more than the cache takes, which is a little less than all.
+        let weight = Weight { least: bytes / options.sessions.saturating_add(1) + 1 };
         // Only a hint, for how many of the evicted it remembers.
-        let estimate = usize::try_from(options.sessions.min(options.bytes / 1024)).unwrap_or(usize::MAX);
-        let cache = Cache::with(estimate.min(1_000_000), options.bytes, weight, hasher, evictions.clone());
-        Self { cache, ages, evictions }
+        let estimate = usize::try_from(options.sessions.min(bytes / 1024)).unwrap_or(usize::MAX);
+        let cache = Cache::with(estimate.min(1_000_000), bytes, weight, hasher, evictions.clone());
+        Self { cache, ages, latest: Timestamp::default(), evictions }
+    }
+
+    /// After a clock has gone back, nobody knows how old anything is.
+    fn see(&mut self, now: Timestamp) {
+        if now.as_millis().saturating_add(APART) < self.latest.as_millis() {
+            self.cache.clear();
+            self.latest = now;
+        }
+        self.latest = self.latest.max(now);
     }
 
     /// What is known of an id, to be used: `None` where that must be asked for.
     pub(super) fn get(&mut self, id: &str, now: Timestamp) -> Option<&Known> {
+        self.see(now);
         let ages = self.ages;
         // One look-up for what is good, which is the common case; two for what is not.
         if !self.cache.get(id)?.is_good(now, ages) {
@@ -80,33 +103,52 @@ impl Entries {
 
     /// The same to look at, which is no use.
     pub(super) fn peek(&mut self, id: &str, now: Timestamp) -> Option<&Known> {
+        self.see(now);
         let ages = self.ages;
         // What has been found too old is gone, so that a clock that goes back cannot revive it.
         self.cache.remove_if(id, |entry| !entry.is_good(now, ages));
         self.cache.peek(id).map(|entry| &entry.known)
     }
 
-    /// Keeps what was read or written. A cache never outlives the deadline of what it holds.
-    pub(super) fn put(&mut self, id: &str, session: Cached) {
+    /// Keeps what was read, written or touched. A cache never outlives the deadline of what it holds.
+    pub(super) fn put(&mut self, id: &str, session: Cached, used: Timestamp) {
         let deadline = session.info.expires_at.map_or(u64::MAX, Timestamp::as_millis);
-        self.keep(id, session.as_of, self.ages.absolute, deadline, Known::Session(session));
+        let age = self.ages.absolute;
+        self.keep(id, session.as_of, used, (age, deadline), Known::Session(session));
     }
 
     /// Keeps that there was no session.
     pub(super) fn put_missing(&mut self, id: &str, as_of: Timestamp) {
-        self.keep(id, as_of, self.ages.miss, u64::MAX, Known::Missing);
+        self.keep(id, as_of, as_of, (self.ages.miss, u64::MAX), Known::Missing);
     }
 
-    fn keep(&mut self, id: &str, as_of: Timestamp, age: u64, deadline: u64, known: Known) {
-        self.cache.remove(id);
+    fn keep(
+        &mut self,
+        id: &str,
+        as_of: Timestamp,
+        used: Timestamp,
+        (age, deadline): (u64, u64),
+        known: Known,
+    ) {
+        self.latest = self.latest.max(used);
         let until = as_of.as_millis().saturating_add(age).min(deadline);
         if until > as_of.as_millis() {
-            self.cache.insert(id.into(), Entry { known, as_of, used: Cell::new(as_of), until });
+            // In the place of what is there, so that it counts as often used as that; which is no eviction.
+            let replaced = u64::from(self.cache.contains_key(id));
+            self.cache.insert(id.into(), Entry { known, as_of, used: Cell::new(used), until });
+            self.evictions.0.fetch_sub(replaced, Ordering::Relaxed);
+        } else {
+            self.cache.remove(id);
         }
     }
 
     pub(super) fn remove(&mut self, id: &str) {
         self.cache.remove(id);
+    }
+
+    /// Forgets what is another revision than this one.
+    pub(super) fn remove_other(&mut self, id: &str, revision: Option<&Revision>) {
+        self.cache.remove_if(id, |entry| entry.known.session().map(|own| &own.info.revision) != revision);
     }
 
     pub(super) fn clear(&mut self) {
@@ -120,6 +162,7 @@ impl Entries {
 
     /// Forgets what is too old.
     pub(super) fn sweep(&mut self, now: Timestamp) {
+        self.see(now);
         let ages = self.ages;
         self.cache.retain(|_, entry| entry.is_good(now, ages));
     }

@@ -5,9 +5,6 @@ mod options;
 mod state;
 mod writer;
 
-#[cfg(test)]
-mod tests;
-
 use std::{
     fmt,
     sync::{Arc, Mutex, PoisonError},
@@ -122,14 +119,6 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
         self.state.hit(id.as_str(), now, Known::clone)
     }
 
-    /// The session that is kept, to look at.
-    fn kept(&self, id: &SessionId, now: Timestamp) -> Result<Option<Cached>, Error> {
-        Ok(match self.state.peek(id.as_str(), now, Known::clone)? {
-            Some(Known::Session(cached)) => Some(cached),
-            Some(Known::Missing) | None => None,
-        })
-    }
-
     /// The fill of this session that is under way, or one that starts here.
     fn fill(&self, id: &SessionId, whole: bool) -> Result<SharedFuture<Fill>, Error> {
         self.state.join(id, |number| {
@@ -140,7 +129,7 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
                 let asked = async {
                     let as_of = state.now()?;
                     let answer = if whole {
-                        ask_whole(&*delegate, &id, as_of).await?
+                        ask_whole(&*delegate, &id, as_of, &state).await?
                     } else {
                         ask_stream(&*delegate, &id, as_of, &state).await?
                     };
@@ -159,7 +148,7 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
             return Ok(None);
         }
         let now = self.state.now()?;
-        let cached = self.kept(id, now)?;
+        let cached = self.state.peek(id.as_str(), now, |known| known.session().cloned())?.flatten();
         Ok(cached.filter(|cached| {
             let condition = match &options.condition {
                 IfRevision::Any => true,
@@ -175,14 +164,13 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
     /// A touch, which renews what is cached too. Says whether there was a session, and gives back what is cached.
     async fn renew(&self, id: &SessionId) -> Result<(bool, Option<Cached>), Error> {
         let now = self.state.now()?;
-        let cached = self.kept(id, now)?;
-        let change = Change::begin(&self.state, id)?;
+        let (change, cached) = Change::touch(&self.state, id, now)?;
         if !self.delegate.touch(id).await? {
             return Ok((false, None));
         }
         let renewed = cached.map(|mut cached| {
             cached.info.expires_at = renewed(&cached.info, now);
-            change.done(cached.clone());
+            change.done(cached.clone(), now);
             cached
         });
         Ok((true, renewed))
@@ -195,19 +183,26 @@ fn renewed(info: &SessionInfo, now: Timestamp) -> Option<Timestamp> {
         let millis = u64::try_from(timeout?.as_millis()).unwrap_or(u64::MAX);
         Some(Timestamp::from_millis(begin.as_millis().saturating_add(millis)))
     };
-    let idle = after(now, info.idle_timeout);
-    let end = [idle, after(info.created_at, info.absolute_timeout)].into_iter().flatten().min();
+    // Without an idle timeout nothing is renewed; or the delegate does not tell of one, and nobody knows by how much.
+    let Some(idle) = after(now, info.idle_timeout) else { return info.expires_at };
+    let end = after(info.created_at, info.absolute_timeout).map_or(idle, |end| end.min(idle));
     // A clock that went back takes nothing away.
-    end.max(info.expires_at)
+    Some(end).max(info.expires_at)
 }
+
+const MOST_BELIEVED: u64 = 1024 * 1024;
 
 async fn ask_whole(
     delegate: &impl SessionStorage,
     id: &SessionId,
     as_of: Timestamp,
+    state: &State,
 ) -> Result<Filled, Error> {
-    let found = delegate.get(id).await?;
-    Ok(found.map_or(Filled::Missing, |(content, info)| Filled::Session(Cached { content, info, as_of })))
+    let Some((content, info)) = delegate.get(id).await? else { return Ok(Filled::Missing) };
+    // A copy, since it may be a small part of something large, which would stay with it.
+    let is_kept = state.is_kept(content.len() as u64);
+    let content = if is_kept { Bytes::copy_from_slice(&content) } else { content };
+    Ok(Filled::Session(Cached { content, info, as_of }))
 }
 
 /// Reads no more than the cache would keep.
@@ -223,11 +218,14 @@ async fn ask_stream(
     if length.is_some_and(|length| !state.is_kept(length)) {
         return Ok(too_large(reader));
     }
-    let mut content = Vec::with_capacity(length.and_then(|length| usize::try_from(length).ok()).unwrap_or(0));
+    // Only so far is a length believed that nothing stands behind yet.
+    let room = length.map_or(0, |length| length.min(MOST_BELIEVED));
+    let mut content = Vec::with_capacity(usize::try_from(room).unwrap_or(0));
     let most = state.most_kept().saturating_add(1);
     (&mut reader).take(most).read_to_end(&mut content).await?;
     let info = reader.info().clone();
     Ok(if state.is_kept(content.len() as u64) {
+        content.shrink_to_fit();
         Filled::Session(Cached { content: content.into(), info, as_of })
     } else {
         too_large(SessionReader::new(info, Cursor::new(content).chain(reader)))
@@ -250,10 +248,12 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
                     Filled::Session(cached) => Some(cached),
                     Filled::TooLarge(reader) => {
                         let reader = reader.lock().unwrap_or_else(PoisonError::into_inner).take();
-                        return match reader {
-                            Some(reader) => Ok(Some(reader)),
-                            None => self.delegate.open(id).await,
-                        };
+                        if reader.is_some() {
+                            return Ok(reader);
+                        }
+                        let found = self.delegate.open(id).await?;
+                        self.state.told(id, found.as_ref().map(|reader| &reader.info().revision));
+                        return Ok(found);
                     }
                 },
             };
@@ -269,7 +269,11 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
                 None => match self.fill(id, true)?.await.map_err(|error| error.duplicate())? {
                     Filled::Missing => None,
                     Filled::Session(cached) => Some(cached),
-                    Filled::TooLarge(_) => return self.delegate.get(id).await,
+                    Filled::TooLarge(_) => {
+                        let found = self.delegate.get(id).await?;
+                        self.state.told(id, found.as_ref().map(|(_, info)| &info.revision));
+                        return Ok(found);
+                    }
                 },
             };
             Ok(found.map(|cached| (cached.content, cached.info)))
@@ -282,7 +286,11 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
             match self.state.peek(id.as_str(), now, Known::clone)? {
                 Some(Known::Session(cached)) => Ok(Some(cached.info)),
                 Some(Known::Missing) => Ok(None),
-                None => self.delegate.info(id).await,
+                None => {
+                    let info = self.delegate.info(id).await?;
+                    self.state.told(id, info.as_ref().map(|info| &info.revision));
+                    Ok(info)
+                }
             }
         })
     }
@@ -293,6 +301,7 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
         options: WriteOptions,
     ) -> BoxFuture<'a, Result<SessionWriter, Error>> {
         Box::pin(async move {
+            self.state.check_open()?;
             let writer = self.delegate.begin(id, options).await?;
             Ok(SessionWriter::new(CachingWriter::new(&self.state, id, writer)))
         })
@@ -305,18 +314,20 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
         options: WriteOptions,
     ) -> BoxFuture<'a, Result<Committed, Error>> {
         Box::pin(async move {
-            if self.equal(id, &content, &options)?.is_some()
+            // Another thread may have written in between: then what was touched is not what was found equal.
+            if let Some(equal) = self.equal(id, &content, &options)?
                 && let (true, Some(renewed)) = self.renew(id).await?
+                && renewed.info.revision == equal.info.revision
             {
                 return Ok(renewed.info.into());
             }
             let as_of = self.state.now()?;
-            let change = Change::begin(&self.state, id)?;
+            let change = Change::write(&self.state, id)?;
             // A copy, since the caller's may be a small part of something large, which would stay with it.
             let kept = self.state.is_kept(content.len() as u64).then(|| Bytes::copy_from_slice(&content));
             let committed = self.delegate.set(id, content, options).await?;
             if let (Some(info), Some(content)) = (&committed.info, kept) {
-                change.done(Cached { content, info: info.clone(), as_of });
+                change.done(Cached { content, info: info.clone(), as_of }, as_of);
             }
             Ok(committed)
         })
@@ -328,13 +339,16 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
 
     fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
-            let _change = Change::begin_end(&self.state, id)?;
+            let _change = Change::end(&self.state, id)?;
             self.delegate.invalidate(id).await
         })
     }
 
     fn list_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {
-        self.delegate.list_tagged(tag)
+        Box::pin(async move {
+            self.state.check_open()?;
+            self.delegate.list_tagged(tag).await
+        })
     }
 
     fn invalidate_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<u64, Error>> {
@@ -355,7 +369,10 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
     }
 
     fn stats(&self) -> BoxFuture<'_, Result<StorageStats, Error>> {
-        self.delegate.stats()
+        Box::pin(async move {
+            self.state.check_open()?;
+            self.delegate.stats().await
+        })
     }
 
     fn close(&self) -> BoxFuture<'_, Result<(), Error>> {

@@ -45,7 +45,7 @@ impl CacheOptions {
         }
     }
 
-    /// An entry leaves that was not read for this long; one minute unless said otherwise, as in Ktor.
+    /// An entry leaves that was not read, written or touched for this long; one minute unless said otherwise, as in Ktor.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.idle = timeout.into();

@@ -23,6 +23,7 @@ use crate::{
     id::SessionId,
     maybe_send::BoxFuture,
     seed::SeededState,
+    session::Revision,
 };
 
 /// What those who asked for a session at the same time get of one answer.
@@ -32,6 +33,19 @@ pub(super) enum Filled {
     Session(Cached),
     /// It is too large to be shared. The reader that found it out is for the first who takes it.
     TooLarge(Arc<Mutex<Option<SessionReader>>>),
+}
+
+impl Filled {
+    fn revision(&self) -> Option<Revision> {
+        match self {
+            Self::Missing => None,
+            Self::Session(session) => Some(session.info.revision.clone()),
+            Self::TooLarge(reader) => {
+                let reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                reader.as_ref().map(|reader| reader.info().revision.clone())
+            }
+        }
+    }
 }
 
 pub(super) type Fill = BoxFuture<'static, Result<Filled, Arc<Error>>>;
@@ -60,9 +74,28 @@ struct Open {
 }
 
 impl Open {
+    /// Whether a change is under way that may change this session.
+    fn is_changing(&self, id: &SessionId) -> bool {
+        self.changes.contains_key(id) || self.wide_changes > 0
+    }
+
+    /// The delegate has told somebody what is there. While a change is under way, that may be newer than what is kept or
+    /// is about to be answered; nobody who comes later is to see the older.
+    fn told(&mut self, id: &SessionId, revision: Option<&Revision>) {
+        if self.is_changing(id) {
+            self.entries.remove_other(id.as_str(), revision);
+            self.fills.remove(id);
+        }
+    }
+
     /// Forgets the sessions of a tag, or all.
     fn forget(&mut self, tag: Option<&str>) {
         self.fills.clear();
+        // A write under way may be what gave or took the tag; and it may be past when its answer comes.
+        for (id, changes) in &mut self.changes {
+            changes.overlapped = true;
+            self.entries.remove(id.as_str());
+        }
         match tag {
             Some(tag) => self.entries.remove_tagged(tag),
             None => self.entries.clear(),
@@ -78,7 +111,7 @@ struct Running {
 #[derive(Default)]
 struct Changes {
     under_way: usize,
-    /// Two at the same time: nobody here knows which of them came last.
+    /// Something else at the same time: nobody here knows which of them came last.
     overlapped: bool,
 }
 
@@ -147,20 +180,32 @@ impl State {
     fn filled(&self, id: &SessionId, number: u64, answer: Option<(&Filled, Timestamp)>) {
         // A closed cache keeps nothing.
         let _ = self.with(|open| {
-            if open.fills.get(id).is_none_or(|running| running.number != number) {
+            let is_current = open.fills.get(id).is_some_and(|running| running.number == number);
+            if is_current {
+                open.fills.remove(id);
+            }
+            if open.is_changing(id) {
+                if let Some((filled, _)) = answer {
+                    open.told(id, filled.revision().as_ref());
+                }
                 return Ok(());
             }
-            open.fills.remove(id);
-            if open.changes.contains_key(id) || open.wide_changes > 0 {
-                return Ok(());
-            }
-            match answer {
+            match answer.filter(|_| is_current) {
                 Some((Filled::Session(session), _)) if self.is_kept(session.content.len() as u64) => {
-                    open.entries.put(id.as_str(), session.clone());
+                    open.entries.put(id.as_str(), session.clone(), session.as_of);
                 }
                 Some((Filled::Missing, as_of)) => open.entries.put_missing(id.as_str(), as_of),
                 _ => {}
             }
+            Ok(())
+        });
+    }
+
+    /// The delegate was asked past all fills, and has told this.
+    pub(super) fn told(&self, id: &SessionId, revision: Option<&Revision>) {
+        // A closed cache keeps nothing.
+        let _ = self.with(|open| {
+            open.told(id, revision);
             Ok(())
         });
     }
@@ -174,33 +219,36 @@ impl State {
         self.options.entry_bytes.min(self.options.bytes)
     }
 
-    /// A change of a session begins; it must [`end_change`](Self::end_change).
-    fn begin_change(&self, id: &SessionId, forget: bool) -> Result<(), Error> {
+    /// A change of a session begins, in one step with what is done then, which is told whether the change is alone; it
+    /// must [`end_change`](Self::end_change).
+    fn begin_change<T>(
+        &self,
+        id: &SessionId,
+        begin: impl FnOnce(&mut Entries, bool) -> T,
+    ) -> Result<T, Error> {
         self.with(|open| {
             let changes = open.changes.entry(id.clone()).or_default();
             changes.under_way += 1;
-            changes.overlapped |= changes.under_way > 1;
-            if forget {
-                open.entries.remove(id.as_str());
-            }
-            Ok(())
+            changes.overlapped |= changes.under_way > 1 || open.wide_changes > 0;
+            Ok(begin(&mut open.entries, !changes.overlapped))
         })
     }
 
-    /// A change has ended, well or not. What it has written is kept if nobody else was at work beside it.
-    fn end_change(&self, id: &SessionId, written: Option<Cached>) {
+    /// A change has ended, well or not. What it has made is kept if nobody else was at work beside it.
+    fn end_change(&self, id: &SessionId, made: Option<(Cached, Timestamp)>) {
         let _ = self.with(|open| {
             // Fills under way may have read what was there before.
             open.fills.remove(id);
-            open.entries.remove(id.as_str());
-            let Some(changes) = open.changes.get_mut(id) else { return Ok(()) };
-            changes.under_way -= 1;
-            let alone = !changes.overlapped && open.wide_changes == 0;
-            if changes.under_way == 0 {
+            let alone = open.changes.get_mut(id).is_some_and(|changes| {
+                changes.under_way -= 1;
+                !changes.overlapped
+            });
+            if open.changes.get(id).is_some_and(|changes| changes.under_way == 0) {
                 open.changes.remove(id);
             }
-            if let Some(session) = written.filter(|_| alone) {
-                open.entries.put(id.as_str(), session);
+            match made {
+                Some((session, used)) if alone => open.entries.put(id.as_str(), session, used),
+                _ => open.entries.remove(id.as_str()),
             }
             Ok(())
         });
@@ -211,6 +259,10 @@ impl State {
         self.with(|open| {
             open.fills.remove(id);
             open.entries.remove(id);
+            // What it has made may have been changed already when its answer comes.
+            if let Some(changes) = open.changes.get_mut(id) {
+                changes.overlapped = true;
+            }
             Ok(())
         })
     }
@@ -235,6 +287,11 @@ impl State {
             let (sessions, bytes, evicted) = (entries.len(), entries.bytes(), entries.evicted());
             Ok(CacheStats { evicted, sessions, bytes, ..*counted })
         })
+    }
+
+    /// Fails where it is closed.
+    pub(super) fn check_open(&self) -> Result<(), Error> {
+        self.with(|_| Ok(()))
     }
 
     pub(super) fn close(&self) {
@@ -304,30 +361,51 @@ impl Drop for Filling {
 pub(super) struct Change {
     state: Arc<State>,
     id: SessionId,
-    written: Option<Cached>,
+    made: Option<(Cached, Timestamp)>,
 }
 
 impl Change {
-    pub(super) fn begin(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
-        state.begin_change(id, false)?;
-        Ok(Self { state: Arc::clone(state), id: id.clone(), written: None })
+    /// A write begins.
+    pub(super) fn write(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
+        Self::begin(state, id, |_, _| ()).map(|(change, ())| change)
     }
 
-    /// The same for an end of the session, which nobody is to see in the cache from now on.
-    pub(super) fn begin_end(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
-        state.begin_change(id, true)?;
-        Ok(Self { state: Arc::clone(state), id: id.clone(), written: None })
+    /// A touch begins, of what is kept of the session if nobody else is at work on it. That is one step: what another
+    /// thread writes in between, the touch must not take back.
+    pub(super) fn touch(
+        state: &Arc<State>,
+        id: &SessionId,
+        now: Timestamp,
+    ) -> Result<(Self, Option<Cached>), Error> {
+        Self::begin(state, id, |entries, alone| {
+            let known = if alone { entries.peek(id.as_str(), now) } else { None };
+            known.and_then(Known::session).cloned()
+        })
     }
 
-    /// What is there now.
-    pub(super) fn done(mut self, written: Cached) {
-        self.written = Some(written);
+    /// An end of the session begins, which nobody is to see in the cache from now on.
+    pub(super) fn end(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
+        Self::begin(state, id, |entries, _| entries.remove(id.as_str())).map(|(change, ())| change)
+    }
+
+    fn begin<T>(
+        state: &Arc<State>,
+        id: &SessionId,
+        begin: impl FnOnce(&mut Entries, bool) -> T,
+    ) -> Result<(Self, T), Error> {
+        let found = state.begin_change(id, begin)?;
+        Ok((Self { state: Arc::clone(state), id: id.clone(), made: None }, found))
+    }
+
+    /// What is there now; it was used at this moment.
+    pub(super) fn done(mut self, made: Cached, used: Timestamp) {
+        self.made = Some((made, used));
     }
 }
 
 impl Drop for Change {
     fn drop(&mut self) {
-        self.state.end_change(&self.id, self.written.take());
+        self.state.end_change(&self.id, self.made.take());
     }
 }
 

@@ -36,10 +36,12 @@ impl CachingWriter {
 
     async fn publish(self) -> Result<Committed, Error> {
         let as_of = self.state.now()?;
-        let change = Change::begin(&self.state, &self.id)?;
+        let change = Change::write(&self.state, &self.id)?;
         let committed = self.writer.commit().await?;
-        if let (Some(info), Some(content)) = (&committed.info, self.content) {
-            change.done(Cached { content: content.into(), info: info.clone(), as_of });
+        if let (Some(info), Some(mut content)) = (&committed.info, self.content) {
+            // It grew by more than was written to it, and only that is counted.
+            content.shrink_to_fit();
+            change.done(Cached { content: content.into(), info: info.clone(), as_of }, as_of);
         }
         Ok(committed)
     }
@@ -49,11 +51,15 @@ impl AsyncWrite for CachingWriter {
     fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         let count = ready!(Pin::new(&mut this.writer).poll_write(task, bytes))?;
-        this.content =
-            this.content.take().filter(|content| this.state.is_kept((content.len() + count) as u64));
-        if let Some(content) = &mut this.content {
-            content.extend_from_slice(&bytes[..count]);
-        }
+        // A channel that says that it took more than it was given may have made anything of it.
+        let taken = bytes.get(..count);
+        this.content = this.content.take().zip(taken).and_then(|(mut content, taken)| {
+            let is_kept = this.state.is_kept((content.len() + taken.len()) as u64);
+            is_kept.then(|| {
+                content.extend_from_slice(taken);
+                content
+            })
+        });
         Poll::Ready(Ok(count))
     }
 
