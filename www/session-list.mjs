@@ -29,6 +29,7 @@ export function startList() {
     show();
   });
   byId("invalidate-all").addEventListener("click", askForAll);
+  byId("all-question").addEventListener("close", endAll);
   onChange(refresh);
   onTick(tick);
   refresh();
@@ -62,8 +63,9 @@ function show() {
   );
   byId("empty").hidden = sessions.length > 0;
   byId("invalidate-all").disabled = sessions.length === 0;
-  byId("more").hidden = sessions.length <= most;
-  put(byId("more"), `Show ${Math.min(PAGE, sessions.length - most)} more`);
+  const rest = Math.max(0, sessions.length - most);
+  byId("more").hidden = rest === 0;
+  put(byId("more"), `Show ${Math.min(PAGE, rest)} more`);
   const shown = sessions.slice(0, most);
   const ids = new Set(shown.map(({ id }) => id));
   for (const [id, row] of rows) {
@@ -160,16 +162,14 @@ function makeRow(id) {
 }
 
 function askForAll() {
-  const question = byId("all-question");
   put(byId("all-count"), `Invalidate ${count(sessions.length, "session")}, for good?`);
+  byId("all-question").showModal();
+}
+
+function endAll() {
+  const question = byId("all-question");
+  if (question.returnValue !== "yes") return;
+  // The next time it may be left by Escape, which answers nothing.
   question.returnValue = "";
-  question.showModal();
-  question.addEventListener(
-    "close",
-    () => {
-      if (question.returnValue !== "yes") return;
-      told(outcome, async () => `${count(await invalidateAll(), "session")} invalidated, for good.`);
-    },
-    { once: true },
-  );
+  told(outcome, async () => `${count(await invalidateAll(), "session")} invalidated, for good.`);
 }

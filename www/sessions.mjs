@@ -13,6 +13,8 @@ export class PageError extends Error {}
 /** Writes by `work(id)`, which calls the storage; answers the info of what is there then. */
 export async function write(id, work) {
   refuseList(id);
+  // What is no id is refused before it stands in the list.
+  await storage.info(id);
   await expect([id]);
   try {
     await work(id);

@@ -1,5 +1,8 @@
 // Bytes on their way, piece by piece: never is a file or a session whole in memory.
 
+/** A piece goes in by no more than this at once: browsers hand over some files in one, and a bar wants to move. */
+const MOST = 262_144;
+
 /**
  * Copies a stream of a file into a session's channel. `passed(bytes)` is called for each piece that the storage has taken;
  * a failure lets the file go.
@@ -7,12 +10,17 @@
 export async function fill(channel, source, passed) {
   const reader = source.getReader();
   const writer = channel.getWriter();
+  // Also while a slow file is waited for.
+  writer.closed.catch((reason) => reader.cancel(reason)).catch(() => {});
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      await writer.write(value);
-      passed(value.length);
+      for (let at = 0; at < value.length; at += MOST) {
+        const piece = value.subarray(at, at + MOST);
+        await writer.write(piece);
+        passed(piece.length);
+      }
     }
   } catch (error) {
     reader.cancel(error).catch(() => {});
