@@ -3,19 +3,23 @@
 import { removeTrials } from "./databases.mjs";
 import { PageError } from "./sessions.mjs";
 
+/** A browser that takes longer to stop, or to remove a database, is stuck with it; the next run tries again. */
+const PATIENCE_MS = 10_000;
+
 /**
  * Starts a worker with `task`, calls `onMessage` with all that it tells, and resolves when that is `{ end: true }`. Afterwards the
- * worker is gone, and so are its databases. Rejects with the signal's reason when that fires.
+ * worker is gone, and so are its databases. When the signal fires, the worker is told `{ stop: true }`, ends what it has
+ * begun, so that it leaves nothing open, and the call rejects with the signal's reason.
  */
 export function workAlone(script, task, { onMessage, signal }) {
   const work = async () => {
-    await removeTrials();
+    await cleared();
     const worker = new Worker(script, { type: "module" });
     try {
       await ended(worker, task, onMessage, signal);
     } finally {
       worker.terminate();
-      await removeTrials();
+      await cleared();
     }
   };
   // Browsers lock for pages that came safely alone; without it, the reader has to see to it.
@@ -27,19 +31,30 @@ export function workAlone(script, task, { onMessage, signal }) {
   });
 }
 
+async function cleared() {
+  let timer;
+  const late = new Promise((resolve) => {
+    timer = setTimeout(resolve, PATIENCE_MS);
+  });
+  await Promise.race([removeTrials(), late]).finally(() => clearTimeout(timer));
+}
+
 function ended(worker, task, onMessage, signal) {
   return new Promise((resolve, reject) => {
-    const giveUp = () => reject(signal.reason);
-    signal.addEventListener("abort", giveUp, { once: true });
+    const stop = () => {
+      worker.postMessage({ stop: true });
+      setTimeout(() => reject(signal.reason), PATIENCE_MS);
+    };
+    signal.addEventListener("abort", stop, { once: true });
     worker.addEventListener("message", ({ data }) => {
-      if (signal.aborted) return;
       if (data.failure) reject(new Error(data.failure));
-      else if (data.end) resolve();
-      else onMessage(data);
+      else if (!data.end) onMessage(data);
+      else if (signal.aborted) reject(signal.reason);
+      else resolve();
     });
     worker.addEventListener("error", ({ message }) => {
       reject(new Error(`the worker has ended: ${message || "it could not be loaded"}`));
     });
-    worker.postMessage(task);
+    worker.postMessage({ task });
   });
 }

@@ -1,5 +1,6 @@
 // Runs the conformance kit, case by case, away from the page. A worker knows no import map: it names files.
 import { damageRecord, removeDatabase, TRIAL } from "./databases.mjs";
+import { onTask } from "./long-worker.mjs";
 import { DirectoryStorage, generateSessionId, SessionStorageMemory } from "./packages/sessile/index.js";
 import { testSessionStorage } from "./packages/sessile/testing.js";
 
@@ -50,16 +51,14 @@ const subjects = {
   },
 };
 
-addEventListener("message", async ({ data: { subject } }) => {
-  try {
-    const groups = groupsOf(subjects[subject]);
-    postMessage({ plan: groups.map(({ title, cases }) => ({ title, cases: cases.length })) });
-    for (const [rule, { cases }] of groups.entries()) {
-      for (const { name, run } of cases) postMessage({ rule, name, why: await failureOf(run) });
+onTask(async ({ subject }, isStopped) => {
+  const groups = groupsOf(subjects[subject]);
+  postMessage({ plan: groups.map(({ title, cases }) => ({ title, cases: cases.length })) });
+  for (const [rule, { cases }] of groups.entries()) {
+    for (const { name, run } of cases) {
+      if (isStopped()) return;
+      postMessage({ rule, name, why: await failureOf(run) });
     }
-    postMessage({ end: true });
-  } catch (error) {
-    postMessage({ failure: String(error?.message ?? error) });
   }
 });
 

@@ -20,10 +20,10 @@ for (const type of ["error", "unhandledrejection"]) {
 
 startByHand();
 startViewer();
-startList();
 startTags();
 startRoom();
 startBackup();
 startKit();
 startThroughput();
+await startList();
 document.documentElement.dataset.ready = "true";

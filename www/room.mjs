@@ -23,10 +23,14 @@ async function look() {
 }
 
 async function lookAtRoom() {
-  // Browsers tell it to pages that came safely alone.
+  // Not every browser tells it, and none to a page that came by plain http from elsewhere.
   if (!navigator.storage?.estimate) {
-    put(byId("quota"), "not told: open this page by https, or on localhost");
-    byId("persist").disabled = true;
+    const why = globalThis.isSecureContext
+      ? "this browser does not tell"
+      : "told by https or on localhost alone";
+    put(byId("quota"), why);
+    put(byId("persisted"), why);
+    byId("persist").hidden = true;
     return;
   }
   const { usage = 0, quota = 0 } = await navigator.storage.estimate();

@@ -22,6 +22,7 @@ let reading;
 let isOutdated = false;
 let outcome;
 
+/** Resolves once the list was read for the first time. */
 export function startList() {
   outcome = byId("list-outcome");
   byId("more").addEventListener("click", () => {
@@ -32,7 +33,7 @@ export function startList() {
   byId("all-question").addEventListener("close", endAll);
   onChange(refresh);
   onTick(tick);
-  refresh();
+  return refresh();
 }
 
 /** Reads all sessions anew. Calls that come meanwhile are answered by one more reading after it. */
@@ -41,6 +42,7 @@ function refresh() {
   reading ??= readUntilFresh().finally(() => {
     reading = undefined;
   });
+  return reading;
 }
 
 async function readUntilFresh() {

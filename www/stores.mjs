@@ -15,14 +15,23 @@ const OPENERS = {
   async "idb-keyval"(name) {
     const { createStore, get, set } = await import("./packages/idb-keyval.js");
     const store = createStore(name, "sessions");
-    return { set: (id, value) => set(id, value, store), get: (id) => get(id, store) };
+    return {
+      set: (id, value) => set(id, value, store),
+      get: (id) => get(id, store),
+      close: () => store("readonly", ({ transaction }) => transaction.db.close()),
+    };
   },
 
   async localforage(name) {
     await import("./packages/localforage.js");
     // It is no module, and leaves its name with everything global.
     const store = globalThis.localforage.createInstance({ name, driver: globalThis.localforage.INDEXEDDB });
-    return { set: (id, value) => store.setItem(id, value), get: (id) => store.getItem(id) };
+    return {
+      set: (id, value) => store.setItem(id, value),
+      get: (id) => store.getItem(id),
+      // It closes no database but with its removal, which is what comes next anyway.
+      close: () => store.dropInstance({ name }),
+    };
   },
 
   async Dexie(name) {

@@ -1,25 +1,22 @@
 // Measures the stores, away from the page. Rounds are interleaved: each goes through all stores, and begins with
 // another one, so that what slows the machine for a while slows all of them.
 import { TRIAL } from "./databases.mjs";
+import { onTask } from "./long-worker.mjs";
 import { MEASURES } from "./measures.mjs";
 import { openStore, STORES } from "./stores.mjs";
 
-addEventListener("message", async ({ data: { rounds, atOnce, inTurn } }) => {
-  try {
-    const steps = (rounds + 1) * STORES.length;
-    let done = 0;
-    // The first round is for the compiler, and counts for nothing.
-    for (let round = 0; round <= rounds; round += 1) {
-      for (const at of STORES.keys()) {
-        const store = STORES[(at + round) % STORES.length];
-        const figures = await measure(store, `${TRIAL}${store} ${round}`, { atOnce, inTurn });
-        done += 1;
-        postMessage({ store, figures: round > 0 ? figures : undefined, done, of: steps });
-      }
+onTask(async ({ rounds, atOnce, inTurn }, isStopped) => {
+  const steps = (rounds + 1) * STORES.length;
+  let done = 0;
+  // The first round is for the compiler, and counts for nothing.
+  for (let round = 0; round <= rounds; round += 1) {
+    for (const at of STORES.keys()) {
+      if (isStopped()) return;
+      const store = STORES[(at + round) % STORES.length];
+      const figures = await measure(store, `${TRIAL}${store} ${round}`, { atOnce, inTurn });
+      done += 1;
+      postMessage({ store, figures: round > 0 ? figures : undefined, done, of: steps });
     }
-    postMessage({ end: true });
-  } catch (error) {
-    postMessage({ failure: String(error?.message ?? error) });
   }
 });
 
@@ -41,7 +38,7 @@ async function measure(store, name, { atOnce, inTurn }) {
     [MEASURES.writeInTurn.key]: await oneByOne(few, write),
     [MEASURES.readInTurn.key]: await oneByOne(few, read),
   };
-  await opened.close?.();
+  await opened.close();
   return figures;
 }
 

@@ -1,12 +1,12 @@
 // All sessions out into one file, and in again; and files that nobody should trust.
 import assert from "node:assert/strict";
 
-/** On the page: writes three sessions, and answers `{ exported, there() }`. */
-const prepare = `async () => {
+/** On the page: writes three sessions, and leaves what the cases do with them. */
+async function prepare() {
   const { storage } = await hands.load("storage.mjs");
   const { all } = await hands.load("sessions.mjs");
   const bytes = Uint8Array.from({ length: 200_000 }, (_, at) => (at * 7) % 256);
-  await hands.write({ id: "letter", content: "Dear Ada,\\n{}\\n", idle: "30m", tags: "user:17, draft" });
+  await hands.write({ id: "letter", content: "Dear Ada,\n{}\n", idle: "30m", tags: "user:17, draft" });
   await hands.write({ id: "ever ✓", file: new File([bytes], "bytes.bin") });
   await hands.write({ id: "nothing", content: "", absolute: "7d" });
   const caught = hands.catchDownloads();
@@ -32,22 +32,29 @@ const prepare = `async () => {
     hands.at("#import-plan").hidden = true;
     hands.choose("#import-file", file);
     const outcome = hands.at("#backup-outcome");
-    await hands.until(() => outcome.textContent || !hands.at("#import-plan").hidden, "the file to be checked");
+    await hands.until(
+      () => outcome.textContent || !hands.at("#import-plan").hidden,
+      "the file to be checked",
+    );
     return hands.at("#import-plan").hidden ? outcome.textContent : hands.text("#plan-words");
   };
   const answer = (choice) => hands.press("#import-plan", choice, "#backup-outcome");
-  return { storage, exportAll, there, choose, answer };
-}`;
+  globalThis.prepared = { storage, exportAll, there, choose, answer };
+}
 
-/** Runs on the page with what was prepared. */
-const prepared = (page, work) => page.evaluate(`(async () => (${work})(await (${prepare})()))()`);
+/** Runs on the page, which has been prepared. */
+async function onPrepared(page, work) {
+  await page.evaluate(prepare);
+  return page.evaluate(work);
+}
 
 /** The end of an imported session is told by its own clock, some milliseconds later than that of the file. */
 const CLOCK_SLACK = 2_000;
 
 export const backup = {
   async "what was exported and ended comes back as it was"({ page }) {
-    const run = await prepared(page, async ({ exportAll, there, choose, answer }) => {
+    const run = await onPrepared(page, async () => {
+      const { exportAll, there, choose, answer } = globalThis.prepared;
       const before = await there();
       const { text, file } = await exportAll();
       hands.at("#invalidate-all").click();
@@ -71,7 +78,8 @@ export const backup = {
   },
 
   async "sessions that are here stay, unless their replacement is asked for"({ page }) {
-    const run = await prepared(page, async ({ storage, exportAll, there, choose }) => {
+    const run = await onPrepared(page, async () => {
+      const { storage, exportAll, there, choose } = globalThis.prepared;
       const { file } = await exportAll();
       await storage.set("letter", "newer", { idleTimeout: null, tags: ["newer"] });
       await storage.invalidate("nothing");
@@ -87,7 +95,8 @@ export const backup = {
   },
 
   async "a replacement takes content, tags and end of the file"({ page }) {
-    const run = await prepared(page, async ({ storage, exportAll, there, choose, answer }) => {
+    const run = await onPrepared(page, async () => {
+      const { storage, exportAll, there, choose, answer } = globalThis.prepared;
       const before = await there();
       const { file } = await exportAll();
       await storage.set("letter", "newer", { idleTimeout: null, tags: ["newer"] });
@@ -109,7 +118,8 @@ export const backup = {
   },
 
   async "what has expired since is left out"({ page }) {
-    const run = await prepared(page, async ({ exportAll, choose, answer }) => {
+    const run = await onPrepared(page, async () => {
+      const { exportAll, choose, answer } = globalThis.prepared;
       const { file } = await exportAll();
       (await hands.load("clock.mjs")).advance(31 * 60_000);
       await hands.lists("ever ✓", "nothing");
@@ -126,7 +136,8 @@ export const backup = {
   },
 
   async "files that are none of this page's, or of another version, are refused by name"({ page }) {
-    const run = await prepared(page, async ({ exportAll, there, choose }) => {
+    const run = await onPrepared(page, async () => {
+      const { exportAll, there, choose } = globalThis.prepared;
       const before = await there();
       const { file } = await exportAll();
       const text = async (made) => choose(new File([made], "other"));

@@ -79,25 +79,13 @@ export const longWork = {
 
   async "a case that fails is told with its name and its reason"({ page }) {
     const told = await page.evaluate(async () => {
-      // A worker that tells what the kit's would of a storage that forgets.
-      const script = "kit-worker.mjs";
-      const RealWorker = globalThis.Worker;
-      globalThis.Worker = class extends EventTarget {
-        constructor(address, options) {
-          super();
-          if (!String(address).endsWith(script)) return new RealWorker(address, options);
-        }
-        postMessage() {
-          const tell = (data) => this.dispatchEvent(new MessageEvent("message", { data }));
-          queueMicrotask(() => {
-            tell({ plan: [{ title: "C1 all or nothing", cases: 2 }] });
-            tell({ rule: 0, name: "C1_one", why: null });
-            tell({ rule: 0, name: "C1_two", why: "<b>it forgets</b>" });
-            tell({ end: true });
-          });
-        }
-        terminate() {}
-      };
+      hands.pretendWorkers({
+        "kit-worker.mjs": [
+          { plan: [{ title: "C1 all or nothing", cases: 2 }] },
+          { rule: 0, name: "C1_one", why: null },
+          { rule: 0, name: "C1_two", why: "<b>it forgets</b>" },
+        ],
+      });
       hands.set('input[name="memory"]', false);
       const said = await hands.press("#kit", "run", "#kit-outcome");
       return { said, failure: hands.text(".failures li"), markup: hands.at(".failures").querySelector("b") };

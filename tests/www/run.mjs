@@ -22,9 +22,14 @@ if (command.length === 0)
 const server = await start(command, folder);
 if (server.ended) throw new Error(`The server ended at once:\n${server.ended.output}`);
 const origin = `http://localhost:${server.port}`;
-const page = await openPage(engine);
 const complaints = [];
-listenTo(page);
+let page = await newPage();
+
+async function newPage() {
+  const opened = await openPage(engine);
+  listenTo(opened);
+  return opened;
+}
 
 function listenTo(watched) {
   watched.onConsole(({ type, text }) => {
@@ -37,7 +42,9 @@ function listenTo(watched) {
 const surroundings = {
   engine,
   origin,
-  page,
+  get page() {
+    return page;
+  },
 
   /** The page anew, with what it has kept. */
   async visit(watched = page) {
@@ -119,6 +126,9 @@ for (const [name, run] of chosen) {
   } catch (error) {
     counts.failed += 1;
     surroundings.takeErrors();
+    // Whatever has failed may hang on to something.
+    await page.kill();
+    page = await newPage();
     console.log(`not ok ${name}\n${error.stack.replace(/^/gm, "    ")}`);
   }
 }
