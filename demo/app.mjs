@@ -2,7 +2,9 @@
 import { generateSessionId, SessionStorageMemory } from "sessile";
 import { expiredCookie, sessionCookie, sessionIdsIn } from "./cookie.mjs";
 import { notice, page } from "./page.mjs";
+import { wwwFile } from "./www.mjs";
 
+const nothingHere = "Nothing here. The page is at /, the browser test page at /page/";
 const minute = 60_000;
 const idleTimeout = 30 * minute;
 
@@ -22,18 +24,23 @@ const routes = [
   { path: /^\/goodbye$/, methods: { GET: goodbye, HEAD: look } },
   { path: /^\/api\/session$/, methods: { GET: describeSession, HEAD: look } },
   { path: /^\/logout$/, methods: { POST: logout } },
+  { path: /^\/page(\/.*)?$/, methods: { GET: sendFile, HEAD: sendFile } },
 ];
 
 /**
  * @param {Request} request
- * @param {{ secure: boolean, runtime?: string }} connection `secure`: the browser came by https
+ * @param {{
+ *   secure: boolean,
+ *   runtime?: string,
+ *   files: (name: string) => Promise<Uint8Array | undefined>,
+ * }} connection `secure`: the browser came by https; `files`: those of the browser test page
  * @returns {Promise<Response>}
  */
-export async function handle(request, { secure, runtime = "" }) {
+export async function handle(request, { secure, runtime = "", files }) {
   const url = addressOf(request);
   if (!url) return plain(400, "This is no address that can be answered");
   const route = routes.find(({ path }) => path.test(url.pathname));
-  if (!route) return plain(404, "Nothing here. The page is at /");
+  if (!route) return plain(404, nothingHere);
   const method = Object.hasOwn(route.methods, request.method) && route.methods[request.method];
   if (!method) {
     const allow = Object.keys(route.methods).join(", ");
@@ -41,7 +48,7 @@ export async function handle(request, { secure, runtime = "" }) {
   }
   try {
     const ids = sessionIdsIn(request.headers.get("cookie"), secure);
-    return await method({ request, url, ids, secure, runtime });
+    return await method({ request, url, ids, secure, runtime, files });
   } catch (error) {
     // What went wrong in the storage is the operator's business, not the visitor's; and a visitor whose
     // session could not be read must not be handed an empty one.
@@ -120,6 +127,15 @@ async function look({ url }) {
   return new Response(null, { headers: { ...commonHeaders, "content-type": type } });
 }
 
+// No file of the page has a use for an old copy, least of all while somebody works on it.
+async function sendFile({ request, url, files }) {
+  if (url.pathname === "/page") return redirect("/page/");
+  const file = await wwwFile(url.pathname.slice("/page/".length), files);
+  if (!file) return plain(404, nothingHere);
+  const body = request.method === "HEAD" ? null : file.body;
+  return new Response(body, { headers: { ...commonHeaders, ...file.headers } });
+}
+
 async function logout({ request, url, ids, secure }) {
   if (!isFromThisSite(request, url, secure)) {
     return plain(403, "Log out with the button of the page itself");
@@ -184,7 +200,8 @@ function html(body, nonce, headers) {
 }
 
 function redirect(location, cookie) {
-  return new Response(null, { status: 303, headers: { ...commonHeaders, location, "set-cookie": cookie } });
+  const cookies = cookie ? { "set-cookie": cookie } : {};
+  return new Response(null, { status: 303, headers: { ...commonHeaders, location, ...cookies } });
 }
 
 function plain(status, text, headers) {

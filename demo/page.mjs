@@ -168,7 +168,10 @@ function frame({ title, body, stats, runtime, nonce }) {
             <li id="stat-expired">${stats.expired.toLocaleString("en")} expired</li>
             <li id="stat-evicted">${stats.evicted.toLocaleString("en")} evicted</li>
           </ul>
-          <p>SessionStorageMemory${runtime ? ` on ${runtime}` : ""}</p>
+          <p>
+            SessionStorageMemory${runtime ? ` on ${runtime}` : ""} · in your browser:
+            <a id="www" href="/page/">the test page</a>
+          </p>
         </footer>
       </body>
     </html> `.text;

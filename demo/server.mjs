@@ -1,7 +1,10 @@
 // The demo on plain node:http, without a framework.
 import { createServer } from "node:http";
 import { close, handle } from "./app.mjs";
+import { files } from "./files.mjs";
 import { host, port, secure, sayWhere } from "./listen.mjs";
+
+const runtime = `Node.js ${process.versions.node.split(".")[0]}`;
 
 const server = createServer((incoming, outgoing) => {
   answer(incoming, outgoing).catch((error) => {
@@ -13,7 +16,7 @@ const server = createServer((incoming, outgoing) => {
 async function answer(incoming, outgoing) {
   const request = toRequest(incoming);
   const response = request
-    ? await handle(request, { secure, runtime: `Node.js ${process.versions.node.split(".")[0]}` })
+    ? await handle(request, { secure, runtime, files })
     : new Response("This is no request that can be answered\n", { status: 400 });
   const cookies = response.headers.getSetCookie();
   const headers = Object.fromEntries(response.headers);

@@ -6,7 +6,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, posix, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
-import { Miniflare } from "miniflare";
+import { Miniflare, Response } from "miniflare";
+import { files } from "./files.mjs";
 import { host, port, secure, sayWhere } from "./listen.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
@@ -24,7 +25,7 @@ function* filesIn(folder) {
   }
 }
 
-const own = ["worker.mjs", "app.mjs", "cookie.mjs", "page.mjs"].map((name) => ({
+const own = ["worker.mjs", "app.mjs", "cookie.mjs", "page.mjs", "www.mjs"].map((name) => ({
   type: "ESModule",
   path: name,
   contents: readFileSync(join(here, name), "utf8"),
@@ -48,8 +49,14 @@ const miniflare = new Miniflare({
   compatibilityDate: "2025-01-01",
   modules: [...own, name, ...packaged],
   bindings: { SECURE: secure },
+  serviceBindings: { FILES: sendFile },
 });
 sayWhere((await miniflare.ready).port);
+
+async function sendFile({ url }) {
+  const body = await files(new URL(url).searchParams.get("name"));
+  return body ? new Response(body) : new Response(null, { status: 404 });
+}
 
 for (const signal of ["SIGINT", "SIGTERM"]) {
   // miniflare's own would end the process as if it had been killed.

@@ -1,6 +1,7 @@
 // The demo over real HTTP, in any runtime: node demo.test.mjs FOLDER COMMAND [ARGUMENTS]
 // as in: node demo.test.mjs ../../demo deno run --allow-all deno.mjs
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
 import process from "node:process";
 import { send, sendPipelined, sendRaw, start, visitsOn, Visitor } from "./client.mjs";
 
@@ -284,6 +285,105 @@ it("escapes what it shows, and runs no script but its own", async () => {
   assert.notEqual(nonces[0], nonces[1]);
   const api = await visitor.send("/api/session");
   assert.equal(api.headers["content-type"], "application/json");
+});
+
+it("serves the browser test page, with a policy that lets nothing else in", async () => {
+  const page = await send(port, "/page/");
+  assert.equal(page.status, 200);
+  assert.equal(page.headers["content-type"], "text/html; charset=utf-8");
+  assert.equal(page.headers["set-cookie"], undefined);
+  const map = /<script type="importmap">([^]*?)<\/script>/.exec(page.body)[1];
+  const hash = createHash("sha256").update(map).digest("base64");
+  const policy = page.headers["content-security-policy"];
+  assert.ok(policy.includes(`script-src 'self' 'wasm-unsafe-eval' 'sha256-${hash}';`), policy);
+  assert.match(policy, /default-src 'none'.*form-action 'none'.*base-uri 'none'.*frame-ancestors 'self'/);
+  assert.ok(!policy.includes("unsafe-inline") && !policy.includes("'unsafe-eval'"));
+  assert.equal(page.body.match(/<script/g).length, 2);
+  assert.ok(!/<[^>]*\s(on\w+|style)\s*=/i.test(page.body));
+  for (const [, path] of page.body.matchAll(/ (?:src|href)="([^"#]+)"/g)) {
+    assert.equal((await send(port, new URL(path, "http://host/page/").pathname)).status, 200, path);
+  }
+  const redirect = await send(port, "/page");
+  assert.deepEqual([redirect.status, redirect.headers.location], [303, "/page/"]);
+  assert.match((await send(port, "/")).body, /href="\/page\/"/);
+});
+
+it("serves the page's files by their types, and to HEAD without a body", async () => {
+  const types = {
+    "page.css": "text/css; charset=utf-8",
+    "icon.svg": "image/svg+xml",
+    "page.mjs": "text/javascript; charset=utf-8",
+    "kit-worker.mjs": "text/javascript; charset=utf-8",
+    "packages/sessile/index.js": "text/javascript; charset=utf-8",
+    "packages/sessile/testing.js": "text/javascript; charset=utf-8",
+    "packages/sessile/wasm/sessile.wasm": "application/wasm",
+    "packages/idb-keyval.js": "text/javascript; charset=utf-8",
+    "packages/localforage.js": "text/javascript; charset=utf-8",
+    "packages/dexie.mjs": "text/javascript; charset=utf-8",
+  };
+  for (const [name, type] of Object.entries(types)) {
+    const file = await send(port, `/page/${name}`);
+    assert.deepEqual([file.status, file.headers["content-type"]], [200, type], name);
+    assert.ok(file.body.length > 100, name);
+    assert.equal(file.headers["x-content-type-options"], "nosniff", name);
+    assert.match(file.headers["content-security-policy"], /^default-src 'none'/, name);
+    const head = await send(port, `/page/${name}`, { method: "HEAD" });
+    assert.deepEqual([head.status, head.headers["content-type"], head.body], [200, type, ""], name);
+  }
+});
+
+it("serves no file but the page's own, whatever it is asked for", async () => {
+  const asked = [
+    "/page/nothing.mjs",
+    "/page/index",
+    "/page/packages",
+    "/page/packages/",
+    "/page/packages/sessile/",
+    "/page/packages/sessile/index.d.ts",
+    "/page/packages/sessile/package.json",
+    "/page/packages/sessile/../package.json",
+    "/page/../app.mjs",
+    "/page/../../demo/app.mjs",
+    "/page/..%2fapp.mjs",
+    "/page/%2e%2e/app.mjs",
+    "/page/%2e%2e%2fdemo%2fapp.mjs",
+    "/page/..%5capp.mjs",
+    "/page/....//app.mjs",
+    "/page//etc/passwd",
+    "/page/%2fetc%2fpasswd",
+    "/page/page.css%00",
+    "/page/page.css%00.mjs",
+    "/page/%00",
+    "/page/page%2ecss",
+    "/page/page.css/",
+    "/page/PAGE.CSS",
+    "/page/constructor",
+    "/page/__proto__",
+    "/page/%ff",
+    "/page/%",
+    `/page/${"a".repeat(4000)}`,
+    "/pages/",
+    "/page.css",
+  ];
+  for (const path of asked) {
+    for (const method of ["GET", "HEAD"]) {
+      const { status, headers } = await send(port, path, { method });
+      assert.equal(status, 404, `${method} ${path}`);
+      assert.equal(headers["content-type"], "text/plain; charset=utf-8");
+    }
+  }
+  for (const target of ["/page/../app.mjs", "/page/\x00", "/page/..\\app.mjs", "/page/../../../etc/passwd"]) {
+    const head = `Host: localhost:${port}\r\nConnection: close\r\n\r\n`;
+    const status = await sendRaw(port, `GET ${target} HTTP/1.1\r\n${head}`);
+    // What is no address at all, some runtimes refuse themselves, by other words.
+    assert.ok(status === undefined || status >= 400, `${status} for ${target}`);
+  }
+  for (const method of ["POST", "PUT", "DELETE", "PATCH", "OPTIONS"]) {
+    for (const path of ["/page/", "/page/page.css"]) {
+      const response = await send(port, path, { method });
+      assert.deepEqual([response.status, response.headers.allow], [405, "GET, HEAD"], `${method} ${path}`);
+    }
+  }
 });
 
 it("wrote nothing of an id into its log", async () => {

@@ -40,8 +40,10 @@ export async function withPage(engine, folder, work) {
  * - `goto(url)`, once the page is loaded;
  * - `evaluate(fn, ...args)`, whose arguments and result are JSON, and which awaits what `fn` answers;
  * - `onConsole(listener)`, called with `{ type, text }`;
- * - `errors`, what nobody on the page has caught, so far;
+ * - `errors`, what nobody on the page has caught, and what its policy has kept out, so far;
+ * - `press(key)`, on the keyboard;
  * - `screenshot(path)`, a PNG;
+ * - `another()`, a second page of this browser, which `leave()` closes: not in WebKit, whose driver steers one window;
  * - `close()`, and `kill()`, which ends every process of the browser with SIGKILL.
  *
  * With `profile`, a folder, the browser keeps there what it stores; without it, nothing outlives the page.
@@ -75,18 +77,36 @@ function program(variable, usual) {
   return process.env[variable] ?? usual;
 }
 
+/** How a page tells what its policy has kept out. */
+const KEPT_OUT = "kept out by";
+
 async function openPuppeteer(options) {
   const browser = await launch({ ...options, headless: true, protocolTimeout: PATIENCE_MS });
   const [page = await browser.newPage()] = await browser.pages();
+  return pageOf(browser, page);
+}
+
+async function pageOf(browser, page) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error?.stack ?? error)));
+  page.on("console", (message) => {
+    if (message.text().startsWith(KEPT_OUT)) errors.push(message.text());
+  });
+  await page.evaluateOnNewDocument((mark) => {
+    addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+      console.error(`${mark} ${effectiveDirective}: ${blockedURI}`);
+    });
+  }, KEPT_OUT);
   return {
     errors,
     onConsole: (listener) =>
       page.on("console", (message) => listener({ type: message.type(), text: message.text() })),
     goto: (url) => page.goto(url),
     evaluate: (work, ...args) => page.evaluate(work, ...args),
+    press: (key) => page.keyboard.press(key),
     screenshot: (path) => page.screenshot({ path }),
+    another: async () => pageOf(browser, await browser.newPage()),
+    leave: () => page.close(),
     close: () => browser.close(),
     async kill() {
       const { pid } = browser.process();

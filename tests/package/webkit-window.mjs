@@ -24,6 +24,9 @@ function report() {
   }
   const described = (error) => (error?.stack ? `${error}\n${error.stack}` : String(error));
   addEventListener("error", (event) => tell({ error: described(event.error ?? event.message) }));
+  addEventListener("securitypolicyviolation", ({ effectiveDirective, blockedURI }) => {
+    tell({ error: `kept out by ${effectiveDirective}: ${blockedURI}` });
+  });
   addEventListener("unhandledrejection", (event) => {
     // The page's own listeners, which come after this one, may take it.
     setTimeout(() => event.defaultPrevented || tell({ error: described(event.reason) }), 0);

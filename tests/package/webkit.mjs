@@ -7,7 +7,7 @@ import { join } from "node:path";
 import process from "node:process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { Builder } from "selenium-webdriver";
+import { Builder, Key } from "selenium-webdriver";
 
 const WINDOW = fileURLToPath(new URL("webkit-window.mjs", import.meta.url));
 const SCREEN = "1280x1024x24";
@@ -109,6 +109,7 @@ function page(browser, reports, end) {
       if (failure !== undefined) throw new Error(`on the page: ${failure}`);
       return value;
     },
+    press: (key) => browser.actions().sendKeys(Key[key.toUpperCase()]).perform(),
     async screenshot(path) {
       const taken = reports.once((report) => report.picture === path);
       await browser.executeScript(

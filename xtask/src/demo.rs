@@ -56,6 +56,8 @@ pub fn prepare(root: &Path, package: &Package, runtime: &str) -> Result<Vec<OsSt
     let arguments = known(runtime)?;
     let folder = folder(root);
     installed::place(package, &folder)?;
+    // The browser test page measures the storage beside these.
+    npm::install(&root.join("benches"))?;
     let program = if runtime == "node" {
         PathBuf::from("node")
     } else {

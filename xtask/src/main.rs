@@ -17,6 +17,7 @@ mod tarball_stages;
 mod test;
 mod toolchain;
 mod wasm_bindgen;
+mod www_stages;
 
 use std::{env, path::PathBuf, process::ExitCode};
 

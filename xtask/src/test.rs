@@ -19,6 +19,7 @@ use crate::{
     report::{Counts, Report},
     rust_stages, tarball_stages,
     toolchain::Toolchain,
+    www_stages,
 };
 
 /// A part of the run, which `--only` can name.
@@ -114,7 +115,8 @@ fn once<T>(cell: &OnceCell<Result<T, String>>, make: impl FnOnce() -> Result<T>)
 }
 
 pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let stages = [rust_stages::stages(), tarball_stages::stages(), crash_stages::stages()];
+    let stages =
+        [rust_stages::stages(), tarball_stages::stages(), www_stages::stages(), crash_stages::stages()];
     let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
     let mut rest = arguments.iter().cloned();
