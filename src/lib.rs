@@ -33,6 +33,7 @@ mod seed;
 mod session;
 mod simplified;
 mod storage;
+mod ticket;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -54,6 +55,7 @@ pub use crate::{
     },
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
     storage::{SessionStorage, SessionStorageExt},
+    ticket::{Opened, Sealer, Secrets, Signer, Verified},
 };
 
 /// The README's example in Rust, run with the other documentation tests.

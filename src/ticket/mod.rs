@@ -1,0 +1,12 @@
+//! What a client holds: an id that is signed, or a content that is sealed.
+
+mod keys;
+mod seal;
+mod secrets;
+mod sign;
+
+pub use self::{
+    seal::{Opened, Sealer},
+    secrets::Secrets,
+    sign::{Signer, Verified},
+};
