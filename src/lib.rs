@@ -9,6 +9,9 @@
 //! - [`SessionStorageMemory`] keeps sessions in the process's memory.
 //! - [`DirectoryStorage`] keeps them in a folder, for several processes at the same time.
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
+//! - [`SealedStorage`] keeps the sessions of another storage encrypted.
+//!
+//! [`Signer`] and [`Sealer`] make what a client holds: a signed id, or a sealed content.
 //!
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
 //! WebAssembly, it is the npm package `sessile`.
@@ -29,6 +32,7 @@ mod key;
 mod maybe_send;
 mod memory;
 mod record;
+mod sealed;
 mod seed;
 mod session;
 mod simplified;
@@ -50,6 +54,7 @@ pub use crate::{
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     memory::{MemoryOptions, SessionStorageMemory, WhenFull},
+    sealed::SealedStorage,
     session::{
         Capabilities, Durability, IfRevision, Revision, SessionInfo, StorageStats, Tags, WriteOptions,
     },

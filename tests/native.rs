@@ -18,7 +18,7 @@ use sessile::{
     SimplifiedSessionStorage, WriteOptions, conformance,
 };
 
-use crate::subjects::{MapMedium, Memory, Records, Simplified, folders::Folders, is_send};
+use crate::subjects::{MapMedium, Memory, Records, Simplified, folders::Folders, is_send, sealing::Sealed};
 
 /// On a worker thread, so that the case's future has to be `Send`.
 fn on_tokio<F: Future<Output: Send> + Send + 'static>(case: F) -> F::Output {
@@ -58,6 +58,8 @@ on_three_executors! {
     simplified_shared_slow: Simplified::shared().slow();
     directory: Folders::relaxed();
     directory_strict: Folders::strict();
+    sealed_memory: Sealed(Memory);
+    sealed_directory: Sealed(Folders::relaxed());
 }
 
 #[test]

@@ -146,9 +146,9 @@ fn secrets_that_are_none_are_refused() {
 fn secrets_and_contents_show_in_no_debug_and_no_error() {
     let secrets = Secrets::new([NEW]).unwrap();
     let (signer, sealer) = (signer(&[NEW]), sealer(&[NEW]));
-    let signed = signer.sign(&SessionId::new("the id").unwrap());
+    let text = signer.sign(&SessionId::new("the id").unwrap());
     let opened = sealer.open("name", &sealer.seal("name", b"private words").unwrap());
-    let shown = format!("{secrets:?} {signer:?} {sealer:?} {:?} {opened:?}", signer.verify(&signed));
+    let shown = format!("{secrets:?} {signer:?} {sealer:?} {:?} {opened:?}", signer.verify(&text));
     let short = Sealer::new(&Secrets::new(["short secret"]).unwrap()).unwrap_err();
     let large = sealer.seal("name", &vec![b'c'; Sealer::MAX_BYTES + 1]).unwrap_err();
     let shown = format!("{shown} {short:?} {short} {large:?} {large}");
@@ -157,7 +157,7 @@ fn secrets_and_contents_show_in_no_debug_and_no_error() {
     }
 }
 
-/// Made by another implementation (libsodium, through PyNaCl): the nonce counts from 0 to 23.
+/// Made by another implementation (libsodium, through `PyNaCl`): the nonce counts from 0 to 23.
 const SEALED: &str =
     "v1.43d2vNzT-JMAAQIDBAUGBwgJCgsMDQ4PEBESExQVFhdQ5z6pUpxJDIudzRnbscfsfcW-mGamrFeD8xX8TYQGMBYL2g";
 

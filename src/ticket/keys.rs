@@ -32,6 +32,11 @@ impl SealingKey {
         Ok(Self { id, cipher })
     }
 
+    /// The name that stands beside what it has sealed. It tells nothing of the key.
+    pub(crate) fn id(&self) -> &[u8; ID] {
+        &self.id
+    }
+
     /// Encrypts in place. What is `bound` must be the same when it is opened. No two contents may have the same nonce.
     pub(crate) fn encrypt(
         &self,
@@ -80,6 +85,10 @@ impl SealingKeys {
     /// The key that seals. There is always one.
     pub(crate) fn newest(&self) -> &SealingKey {
         &self.0[0]
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &SealingKey> {
+        self.0.iter()
     }
 
     /// The key of this name, and whether it is the newest.

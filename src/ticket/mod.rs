@@ -5,6 +5,7 @@ mod seal;
 mod secrets;
 mod sign;
 
+pub(crate) use self::keys::{NONCE, SEAL, SealingKey, SealingKeys};
 pub use self::{
     seal::{Opened, Sealer},
     secrets::Secrets,
