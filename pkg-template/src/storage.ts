@@ -26,6 +26,11 @@ export abstract class CoreStorage implements BuiltInStorage {
   /** Made at the first use, so that a constructor needs no wasm. */
   protected abstract coreStorage(): StorageCore;
 
+  /** The core of another storage, for one that wraps it. */
+  protected static coreOf(storage: CoreStorage): StorageCore {
+    return storage.coreStorage();
+  }
+
   async write(id: string, provider: Provider, options?: WriteOptions): Promise<string> {
     checkId(id);
     checkCallback(provider, "a provider");

@@ -232,7 +232,7 @@ fn terms(idle: f64, absolute: f64, condition: f64, tags: Option<Tags>) -> Terms 
 }
 
 /// Where bytes lie in wasm memory; an empty content has an address too, which nobody reads.
-fn address(bytes: &[u8]) -> f64 {
+pub(super) fn address(bytes: &[u8]) -> f64 {
     number(bytes.as_ptr().addr() as u64).max(8.0)
 }
 

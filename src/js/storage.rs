@@ -56,6 +56,11 @@ impl StorageCore {
     pub(super) fn new(storage: Arc<dyn SessionStorage>) -> Self {
         Self { storage }
     }
+
+    /// The storage, for one that wraps it.
+    pub(super) fn shared(&self) -> Arc<dyn SessionStorage> {
+        Arc::clone(&self.storage)
+    }
 }
 
 #[wasm_bindgen]

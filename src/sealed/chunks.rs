@@ -141,7 +141,7 @@ mod tests {
     const SECRET: &str = "the newest secret, of 32 or more bytes";
 
     fn keys() -> Result<SealingKeys, Error> {
-        SealingKeys::derive(&Secrets::new([SECRET])?, "sessile rest v1")
+        SealingKeys::derive(&Secrets::new([SECRET])?.derivations()?, b"sessile rest v1")
     }
 
     fn session() -> Result<Key, Error> {

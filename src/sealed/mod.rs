@@ -78,8 +78,9 @@ impl<S: SessionStorage> SealedStorage<S> {
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a secret of less than [`Secrets::MIN_SEALING_BYTES`].
     pub fn new(delegate: S, secrets: &Secrets) -> Result<Self, Error> {
-        let contents = SealingKeys::derive(secrets, "sessile rest v1")?;
-        let keys = Keys { contents, tags: TagKeys::derive(secrets)? };
+        let secrets = secrets.derivations()?;
+        let contents = SealingKeys::derive(&secrets, b"sessile rest v1")?;
+        let keys = Keys { contents, tags: TagKeys::derive(&secrets)? };
         Ok(Self { delegate, keys: Arc::new(keys) })
     }
 

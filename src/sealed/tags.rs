@@ -4,14 +4,12 @@
 //! has to be read before it is written. Its nonce is a keyed hash of the tag; two tags never share one.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
 use super::corrupt;
 use crate::{
     error::{Error, ErrorKind},
     session::Tags,
-    ticket::{NONCE, SealingKey, SealingKeys, Secrets},
+    ticket::{Derivation, MacKey, NONCE, SealingKey, SealingKeys},
 };
 
 /// Where a sealed tag that is longer than a tag may be was cut in two: at the end of the first part, and at the start of
@@ -21,18 +19,14 @@ const CUT: char = '+';
 /// For each secret, newest first.
 pub(super) struct TagKeys {
     keys: SealingKeys,
-    nonces: Vec<Hmac<Sha256>>,
+    nonces: Vec<MacKey>,
 }
 
 impl TagKeys {
-    pub(super) fn derive(secrets: &Secrets) -> Result<Self, Error> {
-        let nonces = secrets.derivations()?.map(|secret| {
-            let key = secret.key::<32>("sessile tag nonce v1")?;
-            Hmac::new_from_slice(&*key)
-                .map_err(|_| Error::new(ErrorKind::InvalidOption, "no key can be made of a secret"))
-        });
+    pub(super) fn derive(secrets: &[Derivation]) -> Result<Self, Error> {
+        let nonces = secrets.iter().map(|secret| MacKey::new(&*secret.key::<32>(b"sessile tag nonce v1")));
         let nonces = nonces.collect::<Result<_, _>>()?;
-        Ok(Self { keys: SealingKeys::derive(secrets, "sessile tag v1")?, nonces })
+        Ok(Self { keys: SealingKeys::derive(secrets, b"sessile tag v1")?, nonces })
     }
 
     /// Whether there are older secrets.
@@ -89,8 +83,8 @@ impl TagKeys {
     }
 }
 
-fn seal(key: &SealingKey, nonces: &Hmac<Sha256>, tag: &str) -> Result<String, Error> {
-    let hash: [u8; 32] = nonces.clone().chain_update(tag).finalize().into_bytes().into();
+fn seal(key: &SealingKey, nonces: &MacKey, tag: &str) -> Result<String, Error> {
+    let hash = nonces.code(tag.as_bytes()).into_bytes();
     let mut nonce = [0; NONCE];
     nonce.copy_from_slice(&hash[..NONCE]);
     Ok(Base64UrlUnpadded::encode_string(&key.seal(&nonce, b"", tag.as_bytes())?))
@@ -109,13 +103,16 @@ fn parts(mut sealed: String) -> (String, Option<String>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ticket::Secrets;
 
-    const SECRET: &str = "the newest secret, of 32 or more bytes";
+    fn keys() -> Result<TagKeys, Error> {
+        TagKeys::derive(&Secrets::new(["the newest secret, of 32 or more bytes"])?.derivations()?)
+    }
 
     /// Made by another implementation (libsodium, through `PyNaCl`).
     #[test]
     fn the_format_is_that_of_version_1() -> Result<(), Error> {
-        let keys = TagKeys::derive(&Secrets::new([SECRET])?)?;
+        let keys = keys()?;
         let tags = Tags::new(["user:17".to_owned(), "t".repeat(1_024)])?;
         let sealed = keys.seal(&tags)?;
         let texts: Vec<_> = sealed.iter().collect();
@@ -130,7 +127,7 @@ mod tests {
 
     #[test]
     fn a_tag_of_720_bytes_is_the_longest_that_counts_once() -> Result<(), Error> {
-        let keys = TagKeys::derive(&Secrets::new([SECRET])?)?;
+        let keys = keys()?;
         for (length, count) in [(1, 1), (719, 1), (720, 1), (721, 2), (1_024, 2)] {
             let tags = Tags::new(["t".repeat(length)])?;
             let sealed = keys.seal(&tags)?;
@@ -146,7 +143,7 @@ mod tests {
 
     #[test]
     fn tags_that_nobody_sealed_are_damage() -> Result<(), Error> {
-        let keys = TagKeys::derive(&Secrets::new([SECRET])?)?;
+        let keys = keys()?;
         let sealed = keys.seal(&Tags::new(["user:17".to_owned(), "t".repeat(1_024)])?)?;
         let texts: Vec<_> = sealed.iter().map(str::to_owned).collect();
         let mut damaged = vec![

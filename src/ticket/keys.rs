@@ -2,7 +2,7 @@
 
 use chacha20poly1305::{AeadInOut, KeyInit, XChaCha20Poly1305};
 
-use super::secrets::{Derivation, Secrets};
+use super::mac::Derivation;
 use crate::error::{Error, ErrorKind};
 
 /// How many bytes tell which key has sealed.
@@ -22,8 +22,8 @@ impl SealingKey {
     /// How many bytes [`seal`](Self::seal) adds to a content.
     pub(crate) const ADDED: usize = ID + NONCE + SEAL;
 
-    pub(crate) fn derive(secret: &Derivation, label: &str) -> Result<Self, Error> {
-        let made = secret.key::<{ 32 + ID }>(label)?;
+    fn derive(secret: &Derivation, label: &[u8]) -> Result<Self, Error> {
+        let made = secret.key::<{ 32 + ID }>(label);
         let (key, name) = made.split_at(32);
         let mut id = [0; ID];
         id.copy_from_slice(name);
@@ -77,8 +77,8 @@ impl SealingKey {
 pub(crate) struct SealingKeys(Vec<SealingKey>);
 
 impl SealingKeys {
-    pub(crate) fn derive(secrets: &Secrets, label: &str) -> Result<Self, Error> {
-        let keys = secrets.derivations()?.map(|secret| SealingKey::derive(&secret, label));
+    pub(crate) fn derive(secrets: &[Derivation], label: &[u8]) -> Result<Self, Error> {
+        let keys = secrets.iter().map(|secret| SealingKey::derive(secret, label));
         Ok(Self(keys.collect::<Result<_, _>>()?))
     }
 

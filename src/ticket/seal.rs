@@ -58,7 +58,7 @@ impl Sealer {
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a secret of less than [`Secrets::MIN_SEALING_BYTES`].
     pub fn new(secrets: &Secrets) -> Result<Self, Error> {
-        Ok(Self { keys: SealingKeys::derive(secrets, "sessile ticket v1")? })
+        Ok(Self { keys: SealingKeys::derive(&secrets.derivations()?, b"sessile ticket v1")? })
     }
 
     /// Seals a content by the newest secret, for the cookie of this name. The text needs no escaping in a cookie.

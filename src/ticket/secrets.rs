@@ -2,10 +2,9 @@
 
 use std::fmt;
 
-use hkdf::Hkdf;
-use sha2::Sha256;
 use zeroize::Zeroizing;
 
+use super::mac::Derivation;
 use crate::error::{Error, ErrorKind};
 
 /// The secrets that sign and seal: the first for what is new, all of them for what is there. So a secret is
@@ -57,34 +56,19 @@ impl Secrets {
     /// # Errors
     /// [`ErrorKind::InvalidOption`] for a secret of less than [`Self::MIN_SEALING_BYTES`]. A signature's secret may be as
     /// short as an application already has it; one for sealing has no such past.
-    pub(crate) fn derivations(&self) -> Result<impl Iterator<Item = Derivation>, Error> {
+    pub(crate) fn derivations(&self) -> Result<Vec<Derivation>, Error> {
         if self.iter().any(|secret| secret.len() < Self::MIN_SEALING_BYTES) {
             return Err(Error::new(
                 ErrorKind::InvalidOption,
                 "a secret that seals has fewer than 32 bytes; take 32 random ones",
             ));
         }
-        Ok(self.iter().map(|secret| Derivation(Hkdf::new(Some(b"sessile"), secret))))
+        self.iter().map(|secret| Derivation::new(b"sessile", secret)).collect()
     }
 }
 
 impl fmt::Debug for Secrets {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Secrets(…)")
-    }
-}
-
-/// One secret, from which keys are made: HKDF-SHA256 (RFC 5869).
-pub(crate) struct Derivation(Hkdf<Sha256>);
-
-impl Derivation {
-    /// The key for one use. Those of two labels have nothing to do with each other.
-    pub(crate) fn key<const N: usize>(&self, label: &str) -> Result<Zeroizing<[u8; N]>, Error> {
-        let mut key = Zeroizing::new([0; N]);
-        // Refused are only keys of more than 8,160 bytes.
-        self.0
-            .expand(label.as_bytes(), &mut *key)
-            .map_err(|_| Error::new(ErrorKind::InvalidOption, "no key can be made of a secret"))?;
-        Ok(key)
     }
 }

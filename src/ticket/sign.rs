@@ -3,18 +3,16 @@
 use std::fmt;
 
 use base64ct::{Base64Unpadded, Encoding};
-use hmac::{Hmac, KeyInit, Mac};
-use sha2::Sha256;
 
-use super::secrets::Secrets;
-use crate::{
-    error::{Error, ErrorKind},
-    id::SessionId,
+use super::{
+    mac::{Code, MacKey},
+    secrets::Secrets,
 };
+use crate::{error::Error, id::SessionId};
 
 const PREFIX: &str = "s:";
 /// HMAC-SHA256 in base64 without padding.
-pub(crate) const SIGNATURE: usize = 43;
+const SIGNATURE: usize = 43;
 /// The prefix, the dot, the signature.
 const ADDED: usize = PREFIX.len() + 1 + SIGNATURE;
 
@@ -39,8 +37,8 @@ const ADDED: usize = PREFIX.len() + 1 + SIGNATURE;
 /// # Ok::<(), sessile::Error>(())
 /// ```
 pub struct Signer {
-    /// Prepared with the secrets, newest first: a signature then costs two blocks in place of four.
-    keys: Vec<Hmac<Sha256>>,
+    /// Newest first.
+    keys: Vec<MacKey>,
 }
 
 /// A text that [`Signer::verify`] has found to be signed.
@@ -67,15 +65,18 @@ impl Signer {
     /// # Errors
     /// None; the signature leaves room for one.
     pub fn new(secrets: &Secrets) -> Result<Self, Error> {
-        let keys = secrets.iter().map(Hmac::new_from_slice).collect::<Result<_, _>>();
-        let refused = |_| Error::new(ErrorKind::InvalidOption, "no key can be made of a secret");
-        Ok(Self { keys: keys.map_err(refused)? })
+        Ok(Self { keys: secrets.iter().map(MacKey::new).collect::<Result<_, _>>()? })
     }
 
     /// The id with its signature by the newest secret.
     pub fn sign(&self, id: &SessionId) -> String {
         let id = id.as_str();
-        format!("{PREFIX}{id}.{}", Base64Unpadded::encode_string(&self.mac(id.as_bytes())))
+        format!("{PREFIX}{id}.{}", self.signature(id))
+    }
+
+    /// The signature alone, by the newest secret. There is always one.
+    pub(crate) fn signature(&self, id: &str) -> String {
+        Base64Unpadded::encode_string(&self.keys[0].code(id.as_bytes()).into_bytes())
     }
 
     /// The id in a signed text; `None` for a text that no secret has signed. Any text may be asked for: one that is too long
@@ -87,25 +88,21 @@ impl Signer {
         // The last dot: an id may have some of its own, a signature has none.
         let (id, signature) = text.strip_prefix(PREFIX)?.rsplit_once('.')?;
         SessionId::check(id).ok()?;
-        let mut given = [0; 32];
+        let mut given = [0; Code::BYTES];
         if signature.len() != SIGNATURE || Base64Unpadded::decode(signature, &mut given).is_err() {
             return None;
         }
+        let given = Code::from_bytes(given);
         let (mut by_any, mut by_newest) = (false, false);
         for (at, key) in self.keys.iter().enumerate() {
             // Compared in constant time, and with all of them.
-            let same = key.clone().chain_update(id).verify_slice(&given).is_ok();
+            let same = key.code(id.as_bytes()) == given;
             by_any |= same;
             if at == 0 {
                 by_newest = same;
             }
         }
         by_any.then_some(Verified { id, by_newest })
-    }
-
-    /// The signature of an id by the newest secret. There is always one.
-    fn mac(&self, id: &[u8]) -> [u8; 32] {
-        self.keys[0].clone().chain_update(id).finalize().into_bytes().into()
     }
 }
 

@@ -10,8 +10,11 @@ describe("entry", () => {
   it("exports what is documented and nothing else", async () => {
     const names = [
       "DirectoryStorage",
+      "SealedStorage",
+      "Sealer",
       "SessionError",
       "SessionStorageMemory",
+      "Signer",
       "SimplifiedSessionStorage",
       "generateSessionId",
       "init",

@@ -10,6 +10,8 @@ export async function runSuite(name, given, log) {
   if (name === "main") {
     await import("./entry.test.mjs");
     await import("./conformance.test.mjs");
+    await import("./ticket.test.mjs");
+    await import("./sealed.test.mjs");
   } else if (name === "slim") {
     await import("./slim.test.mjs");
   } else {
