@@ -20,6 +20,11 @@ impl Key {
         base16ct::lower::encode_string(&self.0)
     }
 
+    /// As what a sealed content is bound to.
+    pub(crate) fn into_bytes(self) -> [u8; 32] {
+        self.0
+    }
+
     /// As an id, for what is kept by id within the process.
     pub(crate) fn name(&self) -> Result<SessionId, Error> {
         SessionId::new(self.hex())

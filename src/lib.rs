@@ -10,6 +10,9 @@
 //! - [`DirectoryStorage`] keeps them in a folder, for several processes at the same time.
 //! - [`CacheStorage`] keeps what was read lately in memory, in front of any of them.
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
+//! - [`SealedStorage`] keeps the sessions of another storage encrypted.
+//!
+//! [`Signer`] and [`Sealer`] make what a client holds: a signed id, or a sealed content.
 //!
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
 //! WebAssembly, it is the npm package `sessile`.
@@ -31,10 +34,12 @@ mod key;
 mod maybe_send;
 mod memory;
 mod record;
+mod sealed;
 mod seed;
 mod session;
 mod simplified;
 mod storage;
+mod ticket;
 
 #[cfg(feature = "testing")]
 pub mod conformance;
@@ -52,12 +57,14 @@ pub use crate::{
     id::SessionId,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     memory::{MemoryOptions, SessionStorageMemory, WhenFull},
+    sealed::SealedStorage,
     session::{
         Capabilities, Committed, Durability, IfRevision, Revision, SessionInfo, StorageStats, Tags,
         WriteOptions,
     },
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
     storage::{SessionStorage, SessionStorageExt},
+    ticket::{Opened, Sealer, Secrets, Signer, Verified},
 };
 
 /// The README's example in Rust, run with the other documentation tests.

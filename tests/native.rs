@@ -18,7 +18,9 @@ use sessile::{
     SimplifiedSessionStorage, WriteOptions, conformance,
 };
 
-use crate::subjects::{Cached, MapMedium, Memory, Records, Simplified, folders::Folders, is_send};
+use crate::subjects::{
+    Cached, MapMedium, Memory, Records, Simplified, folders::Folders, is_send, sealing::Sealed,
+};
 
 /// On a worker thread, so that the case's future has to be `Send`.
 fn on_tokio<F: Future<Output: Send> + Send + 'static>(case: F) -> F::Output {
@@ -61,6 +63,8 @@ on_three_executors! {
     cached_memory: Cached(Memory);
     cached_directory: Cached(Folders::relaxed());
     cached_simplified_slow: Cached(Simplified::exclusive().slow());
+    sealed_memory: Sealed(Memory);
+    sealed_directory: Sealed(Folders::relaxed());
 }
 
 #[test]

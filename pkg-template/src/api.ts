@@ -3,7 +3,10 @@ export { DirectoryStorage, directorySessionStorage } from "./directory.js";
 export { SessionError, type SessionErrorCode } from "./error.js";
 export { generateSessionId } from "./id.js";
 export { SessionStorageMemory } from "./memory.js";
+export { SealedStorage, type SealedOptions } from "./sealed.js";
+export type { SecretList } from "./secrets.js";
 export { SimplifiedSessionStorage } from "./simplified.js";
+export { Sealer, Signer, type Opened, type Verified } from "./ticket.js";
 export type {
   BuiltInStorage,
   CacheOptions,

@@ -42,6 +42,12 @@ export function placeId(id: string): number {
   return written;
 }
 
+/** Encodes a cookie's name, which is short, where an id would stand; answers with its length in bytes. */
+export function placeName(name: string): number {
+  attach();
+  return encoder.encodeInto(name, idWindow).written;
+}
+
 /** Encodes text as content; answers with its length in bytes, or -1 if it needs {@link placeLarge}. */
 export function placeText(text: string): number {
   attach();

@@ -1,10 +1,11 @@
 //! The JavaScript bindings: the only place that knows a JavaScript value.
 //!
 //! The npm package's TypeScript (`pkg-template/src`) speaks to these classes; nothing here is public to
-//! Rust. Two ways lead in:
+//! Rust. Three ways lead in:
 //!
 //! - **Whole values in memory** ([`memory`]): ids and contents are encoded straight into a window of wasm
 //!   memory ([`window`]), and a call passes numbers only. No string, stream, promise or object crosses.
+//! - **What a client holds** ([`ticket`]): by the same window, synchronously.
 //! - **Everything else** ([`storage`]): any [`SessionStorage`](crate::SessionStorage) behind promises and web
 //!   streams ([`channels`]).
 
@@ -23,5 +24,7 @@ mod error;
 mod medium;
 mod memory;
 mod options;
+mod sealed;
 mod storage;
+mod ticket;
 mod window;

@@ -91,6 +91,11 @@ impl<'a> Input<'a> {
         Ok(id)
     }
 
+    /// A name that stands where an id would.
+    pub(super) fn name(self, length: usize) -> &'a str {
+        std::str::from_utf8(self.0.get(..length.min(ID_BYTES)).unwrap_or_default()).unwrap_or_default()
+    }
+
     pub(super) fn content(self, length: usize) -> &'a [u8] {
         self.0.get(ID_BYTES..ID_BYTES + length).unwrap_or_default()
     }

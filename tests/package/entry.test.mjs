@@ -11,8 +11,11 @@ describe("entry", () => {
     const names = [
       "CacheStorage",
       "DirectoryStorage",
+      "SealedStorage",
+      "Sealer",
       "SessionError",
       "SessionStorageMemory",
+      "Signer",
       "SimplifiedSessionStorage",
       "directorySessionStorage",
       "generateSessionId",

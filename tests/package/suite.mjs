@@ -11,6 +11,8 @@ export async function runSuite(name, given, log) {
     await import("./entry.test.mjs");
     await import("./conformance.test.mjs");
     await import("./cache.test.mjs");
+    await import("./ticket.test.mjs");
+    await import("./sealed.test.mjs");
   } else if (name === "slim") {
     await import("./slim.test.mjs");
   } else {

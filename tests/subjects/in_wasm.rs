@@ -3,7 +3,7 @@
 use sessile::conformance::conformance_tests;
 use wasm_bindgen_test::wasm_bindgen_test;
 
-use super::{Memory, Simplified};
+use super::{Memory, Simplified, sealing::Sealed};
 
 mod memory {
     use super::*;
@@ -18,4 +18,9 @@ mod simplified_exclusive {
 mod simplified_shared_slow {
     use super::*;
     conformance_tests!(#[wasm_bindgen_test] async Simplified::shared().slow());
+}
+
+mod sealed_memory {
+    use super::*;
+    conformance_tests!(#[wasm_bindgen_test] async Sealed(Memory));
 }

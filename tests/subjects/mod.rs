@@ -9,6 +9,7 @@ pub(crate) mod databases;
 pub(crate) mod folders;
 #[cfg(target_arch = "wasm32")]
 mod in_wasm;
+pub(crate) mod sealing;
 
 use std::{
     collections::HashMap,

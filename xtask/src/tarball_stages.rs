@@ -156,10 +156,12 @@ fn in_process(setup: &Setup, runtime: &str, arguments: &[&str]) -> Result<Counts
     let program = setup.runtime(runtime)?;
     let app = setup.app()?;
     let peer = example::build(&setup.root, "folder_peer")?;
+    let signatures = setup.tests()?.join("node_modules/cookie-signature");
     let run = |suite: &[&str]| {
         step(&suite.join(" "));
         let mut runner = command(&program);
-        runner.args(arguments).arg("run-process.mjs").args(suite).env("FOLDER_PEER", &peer);
+        runner.args(arguments).arg("run-process.mjs").args(suite);
+        runner.env("FOLDER_PEER", &peer).env("COOKIE_SIGNATURE", &signatures);
         counted(runner.current_dir(app))
     };
     let mut counts = run(&["main"])?;
