@@ -31,7 +31,7 @@ use crate::{
 /// - **C4 Invalidate is final.** It is idempotent and says whether a session was there. Once it has resolved,
 ///   no write, touch or cache fill that began before it can bring the session back: such a write fails with
 ///   [`Conflict`](crate::ErrorKind::Conflict).
-/// - **C5 Revisions.** Each commit makes a new [`Revision`], never one that was used before. A conditional
+/// - **C5 Revisions.** Each commit makes a new [`Revision`](crate::Revision), never one that was used before. A conditional
 ///   write that does not meet its revision fails with [`Conflict`](crate::ErrorKind::Conflict) and changes nothing. Check and
 ///   write are one step for all who share the storage. A backend that cannot do it declares so in its
 ///   [`Capabilities`] and refuses the condition with [`Unsupported`](crate::ErrorKind::Unsupported).

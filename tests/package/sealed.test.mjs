@@ -11,6 +11,7 @@ import { damageInDatabase, nameDatabase, removeDatabase } from "./databases.mjs"
 import { equal, rejection, same } from "./expect.mjs";
 import { damageRecord, fs, listed, makeFolder, refused, removeFolder } from "./folders.mjs";
 import { describe, it, settings } from "./harness.mjs";
+import { threeMethods } from "./own-storage.mjs";
 
 const OLD = "the older secret, of 32 or more bytes";
 const NEW = "the newest secret, of 32 or more bytes";
@@ -156,9 +157,20 @@ describe("SealedStorage", () => {
     same([await twice.getJson("id"), (await twice.info("id")).tags], [17, ["ada"]], "sealed twice");
   });
 
+  it("seals what a storage of one's own keeps", async () => {
+    const memory = new SessionStorageMemory();
+    const storage = new SealedStorage(threeMethods(memory), { keys });
+    await storage.setJson("a", { n: 1 });
+    same(await storage.getJson("a"), { n: 1 });
+    const { data } = await memory.get("a");
+    equal(new TextDecoder().decode(data).includes('"n"'), false);
+    equal(await storage.invalidate("a"), true);
+    equal(await storage.getJson("a"), undefined);
+  });
+
   it("refuses a delegate and keys that are none when it is made", () => {
     const memory = new SessionStorageMemory();
-    const own = { write: async () => "", read: async () => undefined, invalidate: async () => false };
+    const own = { write: async () => "", read: async () => undefined };
     const invalid = [
       () => new SealedStorage(own, { keys }),
       () => new SealedStorage(undefined, { keys }),
