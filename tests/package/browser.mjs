@@ -17,14 +17,17 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 
+/** In kilobytes, for all sites together; a single one may have all of it while that is little. */
+const FIREFOX_QUOTA = "dom.quotaManager.temporaryStorage.fixedLimit";
+
 // Longer than any test may take, since each stops itself.
 const PATIENCE_MS = 600_000;
 
 /** Calls `work(page, origin)` with a fresh page of `engine` and a server of `folder`; both end with it. */
-export async function withPage(engine, folder, work) {
+export async function withPage(engine, folder, work, options) {
   const server = await serve(folder);
   try {
-    const page = await openPage(engine);
+    const page = await openPage(engine, options);
     try {
       return await work(page, server.origin);
     } finally {
@@ -42,28 +45,33 @@ export async function withPage(engine, folder, work) {
  * - `onConsole(listener)`, called with `{ type, text }`;
  * - `errors`, what nobody on the page has caught, so far;
  * - `screenshot(path)`, a PNG;
+ * - `open(url)`, which opens it in another tab that nobody steers;
  * - `close()`, and `kill()`, which ends every process of the browser with SIGKILL.
  *
- * With `profile`, a folder, the browser keeps there what it stores; without it, nothing outlives the page.
+ * With `profile`, a folder, the browser keeps there what it stores; without it, nothing outlives the page. With
+ * `quota`, a page may keep about so many bytes; WebKit knows of quotas only with a profile.
  */
-export function openPage(engine, { profile } = {}) {
+export function openPage(engine, { profile, quota } = {}) {
   switch (engine) {
     case "chromium":
       return openPuppeteer({
         executablePath: program("CHROMIUM", "/usr/bin/chromium"),
         args: CHROMIUM_FLAGS,
         userDataDir: profile,
+        quota,
       });
     case "firefox":
       return openPuppeteer({
         browser: "firefox",
         executablePath: program("FIREFOX", "/usr/bin/firefox-esr"),
         userDataDir: profile,
+        extraPrefsFirefox: quota && { [FIREFOX_QUOTA]: Math.ceil(quota / 1_024) },
       });
     case "webkit":
       return openWebKit({
         driver: program("WEBKITWEBDRIVER", "/usr/bin/WebKitWebDriver"),
         profile,
+        quota,
         patience: PATIENCE_MS,
       });
     default:
@@ -75,7 +83,7 @@ function program(variable, usual) {
   return process.env[variable] ?? usual;
 }
 
-async function openPuppeteer(options) {
+async function openPuppeteer({ quota, ...options }) {
   const browser = await launch({ ...options, headless: true, protocolTimeout: PATIENCE_MS });
   const [page = await browser.newPage()] = await browser.pages();
   const errors = [];
@@ -84,7 +92,17 @@ async function openPuppeteer(options) {
     errors,
     onConsole: (listener) =>
       page.on("console", (message) => listener({ type: message.type(), text: message.text() })),
-    goto: (url) => page.goto(url),
+    async goto(url) {
+      if (quota !== undefined && options.browser !== "firefox") {
+        const session = await page.createCDPSession();
+        await session.send("Storage.overrideQuotaForOrigin", {
+          origin: new URL(url).origin,
+          quotaSize: quota,
+        });
+      }
+      await page.goto(url);
+    },
+    open: async (url) => void (await (await browser.newPage()).goto(url)),
     evaluate: (work, ...args) => page.evaluate(work, ...args),
     screenshot: (path) => page.screenshot({ path }),
     close: () => browser.close(),

@@ -72,8 +72,10 @@ impl Connection {
     pub(super) async fn open(&self) -> Result<Rc<Open>, Error> {
         let opening = self.opening.borrow().clone();
         if let Some(opening) = opening {
+            let is_on_its_way = opening.peek().is_none();
             match opening.await {
                 Ok(open) if !open.is_stale() => return Ok(open),
+                Err(error) if is_on_its_way => return Err(error.duplicate()),
                 _ => {}
             }
         }
@@ -118,10 +120,12 @@ async fn open(name: &str) -> Result<Rc<Open>, Error> {
         match select(opened, late).await {
             Either::Left((opened, _)) => opened,
             Either::Right(_) => {
-                request.set_onsuccess(None);
+                // It may still succeed, when nobody waits for it any more. Nor may it make a database without stores.
+                request.set_onsuccess(Some(closing(request.clone()).unchecked_ref()));
+                let _ = upgrade.into_js_value();
                 return Err(Error::new(
                     ErrorKind::Storage,
-                    "the database could not be opened in time: another tab holds an older version; close it",
+                    "the database could not be opened in time: another tab holds it; close that tab and try again",
                 ));
             }
         }
@@ -139,6 +143,15 @@ async fn open(name: &str) -> Result<Rc<Open>, Error> {
     database.set_onversionchange(Some(on_stale.as_ref().unchecked_ref()));
     database.set_onclose(Some(on_stale.as_ref().unchecked_ref()));
     Ok(Rc::new(Open { database, stale, _on_stale: on_stale }))
+}
+
+/// Closes what a request has opened: a connection that nobody closes keeps all others from a later version.
+fn closing(request: IdbOpenDbRequest) -> JsValue {
+    Closure::once_into_js(move || {
+        if let Ok(database) = request.result() {
+            database.unchecked_ref::<Database>().close();
+        }
+    })
 }
 
 fn make_stores(request: &IdbOpenDbRequest) -> Result<(), JsValue> {

@@ -83,6 +83,15 @@ impl From<Error> for Stopped {
     }
 }
 
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Refused(refused) => refused.into(),
+            Stopped::Failed(error) => error,
+        }
+    }
+}
+
 impl IndexedDb {
     async fn attempt(
         &self,
@@ -93,6 +102,9 @@ impl IndexedDb {
     ) -> Result<(), Stopped> {
         let grant = self.batches.change(key.hex(), alone).await;
         let mut grant = grant.map_err(|_| Failed::unknown())??;
+        if let Content::Staged(stage) = content {
+            stage::check_kept(&grant.store(STAGES)?, stage.name()).await?;
+        }
         // From here to the last request nothing is waited for: the transaction would end.
         let found = Found::read(&grant.value);
         let current = match &found {
@@ -219,6 +231,7 @@ impl Directory for IndexedDb {
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let mut tries = 0;
+            let mut is_uncertain = false;
             loop {
                 // What fails together with others may succeed alone, or over another connection.
                 match self.attempt(key, content, decide, tries > 0).await {
@@ -231,11 +244,19 @@ impl Directory for IndexedDb {
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
                         tries += 1;
                         if failed.is_lost_connection() {
+                            is_uncertain = true;
                             self.connection.close();
                         }
                     }
-                    Err(Stopped::Refused(refused)) => return Err(refused.into()),
-                    Err(Stopped::Failed(error)) => return Err(error),
+                    Err(stopped) => {
+                        // It may have been published, if nobody could say so: what is nobody's goes with a sweep.
+                        if let Content::Staged(stage) = content
+                            && is_uncertain
+                        {
+                            stage.clear();
+                        }
+                        return Err(stopped.into());
+                    }
                 }
             }
         })

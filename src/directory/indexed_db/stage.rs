@@ -5,22 +5,25 @@ use std::rc::Rc;
 use bytes::Bytes;
 use js_sys::{Array, Date, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbKeyRange, IdbTransaction};
+use web_sys::{IdbDatabase, IdbKeyRange};
 
 use super::{
+    Stopped,
     batch::{Batches, Refused},
     connection::{CHUNKS, DAMAGED, STAGES},
     sys::{self, Failed, completed, ended, result},
 };
 use crate::{
     directory::medium::{PIECE, Pieces, Stage},
-    error::Error,
+    error::{Error, ErrorKind},
     maybe_send::BoxFuture,
     record::{Head, corrupt},
 };
 
 /// A content that nobody has published for so long is nobody's: a day, in milliseconds.
 const ABANDONED: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
+/// So long nobody asks again whether it is still there: an hour.
+const MARKED_FOR: f64 = 60.0 * 60.0 * 1_000.0;
 /// So long one that was replaced stays for those who still read it: ten minutes.
 const REPLACED: f64 = 10.0 * 60.0 * 1_000.0;
 /// So long a damaged record is kept: a week.
@@ -56,6 +59,17 @@ pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
     Ok(())
 }
 
+/// Refuses what has been cleared away since it was written: it took too long, or somebody removed the database.
+pub(super) async fn check_kept(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Stopped> {
+    if result(&stages.get(&name.into()).map_err(Failed::from)?).await?.is_undefined() {
+        return Err(Stopped::Failed(Error::new(
+            ErrorKind::Storage,
+            "what this write had stored was cleared away in the meantime; write it again",
+        )));
+    }
+    Ok(())
+}
+
 /// Takes note that the chunks of this name belong to a session.
 pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
     stages.delete(&name.into())?;
@@ -65,7 +79,7 @@ pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
 /// Clears away the chunks that are nobody's, and damaged records that nobody has looked at.
 pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
     for name in past(batches, STAGES).await? {
-        remove(batches, &name).await?;
+        remove(batches, &name, true).await?;
     }
     let damaged = past(batches, DAMAGED).await?;
     if damaged.is_empty() {
@@ -88,21 +102,27 @@ async fn past(batches: &Rc<Batches>, name: &str) -> Result<Vec<String>, Error> {
     let values = store.get_all_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
     let values: Array = result(&values).await?.unchecked_into();
     let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
-    let now = Date::now();
-    let is_past = |value: JsValue| {
-        let until = Reflect::get(&value, &"until".into()).ok().and_then(|until| until.as_f64());
-        until.is_some_and(|until| until < now)
-    };
-    let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value.clone()));
+    let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value));
     Ok(past.filter_map(|(key, _)| key.as_string()).collect())
 }
 
-async fn remove(batches: &Rc<Batches>, name: &str) -> Result<(), Refused> {
+/// Whether the time of a marker, or of a damaged record, has come.
+fn is_past(value: &JsValue) -> bool {
+    let until = Reflect::get(value, &"until".into()).ok().and_then(|until| until.as_f64());
+    until.is_some_and(|until| until < Date::now())
+}
+
+/// Clears away the chunks of this name; or only if they are nobody's, since their writer may be about to publish them.
+async fn remove(batches: &Rc<Batches>, name: &str, if_past: bool) -> Result<(), Refused> {
     let transaction = batches.begin(&[CHUNKS, STAGES], true).await?;
     let done = ended(&transaction);
-    let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
-    sys::store(&transaction, CHUNKS)?.delete(&all).map_err(Failed::from)?;
-    sys::store(&transaction, STAGES)?.delete(&name.into()).map_err(Failed::from)?;
+    let stages = sys::store(&transaction, STAGES)?;
+    let marker = || stages.get(&name.into()).map_err(Failed::from);
+    if !if_past || is_past(&result(&marker()?).await?) {
+        let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
+        sys::store(&transaction, CHUNKS)?.delete(&all).map_err(Failed::from)?;
+        stages.delete(&name.into()).map_err(Failed::from)?;
+    }
     Ok(completed(&transaction, done).await?)
 }
 
@@ -111,6 +131,8 @@ pub(super) struct StagedChunks {
     batches: Rc<Batches>,
     name: String,
     count: u32,
+    /// When, and over which connection, it was last seen that its marker is there.
+    marked: Option<(f64, IdbDatabase)>,
     is_left: bool,
     /// Holds a piece until the engine has cloned it: a new one for each would have to be collected.
     room: Option<Uint8Array>,
@@ -118,7 +140,7 @@ pub(super) struct StagedChunks {
 
 impl StagedChunks {
     pub(super) fn new(batches: Rc<Batches>, name: String) -> Self {
-        Self { batches, name, count: 0, is_left: true, room: None }
+        Self { batches, name, count: 0, marked: None, is_left: true, room: None }
     }
 
     /// A clone of a view takes the whole buffer: only a full piece may go by way of the room.
@@ -132,13 +154,30 @@ impl StagedChunks {
         room.clone()
     }
 
-    async fn put(&mut self, piece: &Bytes) -> Result<(), Refused> {
-        let first = self.count == 0;
-        let transaction: IdbTransaction = self.batches.begin(&[CHUNKS, STAGES], true).await?;
+    async fn put(&mut self, piece: &Bytes) -> Result<(), Stopped> {
+        let now = Date::now();
+        // Whoever changes a record has the markers: only now and then does this one wait for them.
+        let known = match &self.marked {
+            Some((at, database)) if (0.0..MARKED_FOR).contains(&(now - at)) => {
+                // Another connection may be one to another database of the same name.
+                let begun = self.batches.begin(&[CHUNKS], true).await?;
+                Some(begun).filter(|begun| begun.db() == *database)
+            }
+            _ => None,
+        };
+        let is_marked = known.is_some();
+        let transaction = match known {
+            Some(transaction) => transaction,
+            None => self.batches.begin(&[CHUNKS, STAGES], true).await?,
+        };
         let done = ended(&transaction);
-        if first {
+        if !is_marked {
             let stages = sys::store(&transaction, STAGES)?;
+            if self.count > 0 {
+                check_kept(&stages, &self.name).await?;
+            }
             stages.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
+            self.marked = Some((now, transaction.db()));
         }
         let chunks = sys::store(&transaction, CHUNKS)?;
         let key = chunk(&self.name, self.count);
@@ -175,7 +214,7 @@ impl Drop for StagedChunks {
             let (batches, name) = (Rc::clone(&self.batches), std::mem::take(&mut self.name));
             wasm_bindgen_futures::spawn_local(async move {
                 // What stays is cleared when it is a day old.
-                let _ = remove(&batches, &name).await;
+                let _ = remove(&batches, &name, false).await;
             });
         }
     }

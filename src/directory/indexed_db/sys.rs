@@ -143,6 +143,12 @@ impl From<Failed> for Error {
                 "the browser's quota for this site is exceeded; free some of it, or ask to persist",
             ),
             "VersionError" => Self::unsupported("the database was made by a later release; use that"),
+            "NotFoundError" => {
+                Self::unsupported("the database of this name keeps no sessions; use another name")
+            }
+            "SecurityError" => Self::unsupported(
+                "the browser denies this page its databases, as in a sandboxed frame or where site data is blocked",
+            ),
             "" => Self::new(ErrorKind::Storage, "the database gave up without a reason"),
             name => Self::new(ErrorKind::Storage, format!("the database failed: {name}")),
         }

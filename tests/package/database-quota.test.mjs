@@ -1,0 +1,104 @@
+// A page that may keep little more than `settings.quota` bytes.
+import { DirectoryStorage } from "sessile";
+import { aheadBy, keysIn, nameDatabase } from "./databases.mjs";
+import { equal, rejection } from "./expect.mjs";
+import { describe, it, settings } from "./harness.mjs";
+
+const DAY = 24 * 60 * 60 * 1_000;
+const SMALL = 60 * 1024;
+const LARGE = 2 * 1024 * 1024;
+const PIECE = 64 * 1024;
+
+/** Bytes that no engine makes smaller, which tell whose they are. */
+function content(number, length) {
+  const bytes = new Uint8Array(length);
+  for (let at = 0; at < length; at += 65_536) crypto.getRandomValues(bytes.subarray(at, at + 65_536));
+  new DataView(bytes.buffer).setUint32(0, number);
+  return bytes;
+}
+
+const numberOf = (found) => found && new DataView(found.data.buffer).getUint32(0);
+
+async function stream(storage, id, length) {
+  await storage.write(id, async (channel) => {
+    const writer = channel.getWriter();
+    for (let at = 0; at < length; at += PIECE) await writer.write(content(1, PIECE));
+  });
+}
+
+/** Sets sessions until the first is refused; answers how many there are. */
+async function fill(storage, length) {
+  const most = (4 * settings.quota) / length;
+  for (let number = 0; number < most; number += 1) {
+    try {
+      await storage.set(`session ${number}`, content(number, length));
+    } catch (error) {
+      equal(error.code, "ERR_SESSION_QUOTA", "code");
+      return number;
+    }
+  }
+  throw new Error(`${most} sessions of ${length} bytes found room in ${settings.quota} bytes`);
+}
+
+/** Resolves when there are no chunks but those of these sessions: what is given up is cleared behind the failure. */
+async function cleared(name, expected) {
+  while ((await keysIn(name)).chunks.length !== expected) await undefined;
+}
+
+for (const durability of ["relaxed", "strict"]) {
+  describe(`a full database, ${durability}`, () => {
+    const name = nameDatabase();
+    const storage = new DirectoryStorage(name, { durability });
+    let count;
+
+    it("refuses what finds no room, and keeps what is there", async () => {
+      await storage.set("kept", content(7, SMALL));
+      await stream(storage, "kept large", LARGE);
+      count = await fill(storage, SMALL);
+      equal(count > 4, true, `more than a few of them (${count}) find room`);
+      equal(await storage.get(`session ${count}`), undefined, "the one that was refused");
+      for (let number = 0; number < count; number += 1) {
+        equal(numberOf(await storage.get(`session ${number}`)), number, "content");
+      }
+    });
+
+    it("leaves a session as it was whose new content finds no room, whole or as a stream", async () => {
+      for (const call of [
+        () => storage.set("kept", content(8, settings.quota)),
+        () => stream(storage, "kept", 4 * settings.quota),
+        () => stream(storage, "new", 4 * settings.quota),
+      ]) {
+        equal((await rejection(call())).code, "ERR_SESSION_QUOTA", "code");
+      }
+      equal(numberOf(await storage.get("kept")), 7, "content");
+      equal(await storage.get("new"), undefined, "what was never whole");
+      const large = await storage.get("kept large");
+      equal(large.data.length, LARGE, "the length of a large content");
+      await cleared(name, LARGE / PIECE);
+    });
+
+    it("lets each of many calls at once succeed that finds room", async () => {
+      const calls = Array.from({ length: 8 }, (_, number) =>
+        storage.set(`small ${number}`, number === 3 ? content(number, settings.quota) : content(number, 100)),
+      );
+      const settled = await Promise.allSettled(calls);
+      equal(settled[3].reason?.code, "ERR_SESSION_QUOTA", "code of the one that is too large");
+      for (const [number, { status, reason }] of settled.entries()) {
+        const found = await storage.get(`small ${number}`);
+        equal(numberOf(found), status === "fulfilled" ? number : undefined, "content");
+        if (status === "rejected") equal(reason.code, "ERR_SESSION_QUOTA", "code");
+      }
+    });
+
+    it("takes sessions again once others have gone", async () => {
+      for (let number = 0; number < count; number += 1) await storage.invalidate(`session ${number}`);
+      await storage.invalidate("kept large");
+      await aheadBy(DAY, () => storage.sweep());
+      await storage.set("kept", content(9, SMALL));
+      equal(numberOf(await storage.get("kept")), 9, "content");
+      await stream(storage, "new", LARGE / 2);
+      equal((await storage.get("new")).data.length, LARGE / 2, "the length of a stream");
+      await storage.close();
+    });
+  });
+}
