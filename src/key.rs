@@ -31,6 +31,13 @@ impl Key {
         (decoded.len() == key.len()).then_some(Self(key))
     }
 
+    /// Some of it, spread evenly.
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn word(&self) -> u32 {
+        let [.., a, b, c, d] = self.0;
+        u32::from_le_bytes([a, b, c, d])
+    }
+
     /// One of 256 parts that keys fall into evenly.
     pub(crate) fn part(&self) -> u8 {
         self.0[0]

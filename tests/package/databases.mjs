@@ -72,8 +72,8 @@ export async function inStore(name, store, work) {
 export async function damageInDatabase(name, id) {
   const key = await keyOf(id);
   await inStore(name, "records", async (records) => {
-    const value = await resultOf(records.get(key));
-    value.record[value.record.length >> 1] ^= 4;
-    await resultOf(records.put(value));
+    const record = await resultOf(records.get(key));
+    record[record.length >> 1] ^= 4;
+    await resultOf(records.put(record, key));
   });
 }

@@ -13,14 +13,21 @@ use futures::{
 };
 use wasm_bindgen::JsValue;
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{IdbObjectStore, IdbTransaction};
+use web_sys::IdbObjectStore;
 
 use super::{
-    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
-    fetch::fetch,
-    sys::{self, Failed, completed, ended},
+    connection::{Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
+    fetch::{PAGE, fetch},
+    guess::Guesses,
+    sys::{Failed, Transaction},
 };
-use crate::error::Error;
+use crate::{error::Error, key::Key};
+
+/// So many looks, one after another, share a transaction: it is what each of them would wait for, and while it lasts others
+/// cannot write.
+const LOOKS: u32 = 16;
+/// So many changes in a row are given all stores after one that needed more than the records.
+const WIDE: u32 = 64;
 
 /// Why a call got no turn.
 #[derive(Debug, Clone)]
@@ -49,23 +56,56 @@ impl From<Refused> for Error {
 /// Those who wait for the turn's end, by key.
 type Seats<T> = BTreeMap<String, VecDeque<Sender<Result<T, Refused>>>>;
 
+/// The changes of a turn.
+#[derive(Default)]
+struct Changes {
+    seats: Seats<Grant>,
+    /// Whether one of them needs more than the records.
+    is_wide: bool,
+    /// Whether one of them has to know what is there.
+    is_asking: bool,
+}
+
+/// How a change is made.
+#[derive(Default)]
+pub(super) struct Manner {
+    /// In a transaction of its own.
+    pub(super) is_alone: bool,
+    /// With all stores at hand, in place of the records alone.
+    pub(super) is_wide: bool,
+    /// On a guess that there is nothing, which the database proves or disproves.
+    pub(super) is_guess: bool,
+}
+
 /// Gathers the calls of a turn.
 pub(super) struct Batches {
     connection: Rc<Connection>,
     strict: bool,
     looks: RefCell<Seats<JsValue>>,
-    changes: RefCell<Seats<Grant>>,
+    changes: RefCell<Changes>,
+    /// The transaction of the last look, and how many more it may serve: it takes requests until nobody asks anything.
+    looking: RefCell<Option<(Transaction, u32)>>,
+    wide: Cell<u32>,
+    pub(super) guesses: Guesses,
 }
 
 impl Batches {
     pub(super) fn new(connection: Rc<Connection>, strict: bool) -> Rc<Self> {
-        Rc::new(Self { connection, strict, looks: RefCell::default(), changes: RefCell::default() })
+        Rc::new(Self {
+            connection,
+            strict,
+            looks: RefCell::default(),
+            changes: RefCell::default(),
+            looking: RefCell::default(),
+            wide: Cell::new(0),
+            guesses: Guesses::new(),
+        })
     }
 
     /// The value under a key, read together with others of this turn.
     pub(super) fn look(self: &Rc<Self>, key: String) -> Receiver<Result<JsValue, Refused>> {
         let (seat, answer) = channel();
-        if take_seat(&self.looks, key, seat) {
+        if take_seat(&mut self.looks.borrow_mut(), key, seat) {
             let this = Rc::clone(self);
             spawn_local(async move {
                 let seats = this.looks.take();
@@ -75,20 +115,30 @@ impl Batches {
         answer
     }
 
-    /// The right to change what is under a key, within a transaction that others of this turn share, or `alone`.
-    pub(super) fn change(self: &Rc<Self>, key: String, alone: bool) -> Receiver<Result<Grant, Refused>> {
+    /// The right to change what is under a key, within a transaction that others of this turn share, or alone.
+    pub(super) fn change(self: &Rc<Self>, key: &Key, manner: &Manner) -> Receiver<Result<Grant, Refused>> {
         let (seat, answer) = channel();
-        let this = Rc::clone(self);
-        if alone {
-            let seats = BTreeMap::from([(key, VecDeque::from([seat]))]);
-            spawn_local(async move { this.run_changes(seats).await });
-        } else if take_seat(&self.changes, key, seat) {
+        let mut own = Changes::default();
+        let is_first = {
+            let mut changes = self.changes.borrow_mut();
+            let changes = if manner.is_alone { &mut own } else { &mut *changes };
+            changes.is_wide |= manner.is_wide;
+            changes.is_asking |= !(manner.is_guess && self.guesses.is_new(key));
+            take_seat(&mut changes.seats, key.hex(), seat)
+        };
+        if is_first {
+            let (this, is_alone) = (Rc::clone(self), manner.is_alone);
             spawn_local(async move {
-                let seats = this.changes.take();
-                this.run_changes(seats).await;
+                let changes = if is_alone { own } else { this.changes.take() };
+                this.run_changes(changes).await;
             });
         }
         answer
+    }
+
+    /// Takes note that the records alone do not do.
+    pub(super) fn widen(&self) {
+        self.wide.set(WIDE);
     }
 
     async fn run_looks(&self, seats: Seats<JsValue>) {
@@ -107,11 +157,22 @@ impl Batches {
     }
 
     async fn read(&self, keys: &[String]) -> Result<Vec<JsValue>, Refused> {
+        let last = self.looking.take();
+        if let Some((transaction, left)) = last.filter(|(_, left)| *left > 0 && keys.len() < PAGE)
+            && let Ok(records) = transaction.store(RECORDS)
+            // Where it has ended already, there is another.
+            && let Ok(values) = fetch(&transaction, &records, keys).await
+        {
+            self.looking.replace(Some((transaction, left - 1)));
+            return Ok(values);
+        }
         let mut tries = 0;
         loop {
             let done = async {
                 let transaction = self.begin(&[RECORDS], false).await?;
-                Ok(fetch(&sys::store(&transaction, RECORDS)?, keys).await?)
+                let values = fetch(&transaction, &transaction.store(RECORDS)?, keys).await?;
+                self.looking.replace(Some((transaction, LOOKS)));
+                Ok(values)
             };
             match done.await {
                 Err(Refused::Failed(failed)) if tries == 0 && failed.is_lost_connection() => {
@@ -123,27 +184,35 @@ impl Batches {
         }
     }
 
-    async fn run_changes(&self, seats: Seats<Grant>) {
+    async fn run_changes(&self, changes: Changes) {
+        let Changes { seats, is_wide, is_asking } = changes;
+        let wide = self.wide.get();
+        self.wide.set(wide.saturating_sub(1));
+        let is_wide = is_wide || wide > 0;
         let begun = async {
-            let transaction = self.begin(&[RECORDS, TAGS, STAGES, DAMAGED], true).await?;
+            let stores: &[&str] = if is_wide { &[RECORDS, TAGS, STAGES, DAMAGED] } else { &[RECORDS] };
+            let transaction = self.begin(stores, true).await?;
+            let end = transaction.end();
             let work = Rc::new(Work {
-                ended: {
-                    let (transaction, ended) = (transaction.clone(), ended(&transaction));
-                    async move { completed(&transaction, ended).await }.boxed_local().shared()
-                },
+                ended: end.done().boxed_local().shared(),
                 transaction,
+                is_wide,
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
             let keys: Vec<String> = seats.keys().cloned().collect();
-            let values = fetch(&work.store(RECORDS)?, &keys).await?;
+            let values = if is_asking {
+                fetch(&work.transaction, &work.store(RECORDS)?, &keys).await?
+            } else {
+                vec![JsValue::UNDEFINED; keys.len()]
+            };
             Ok((work, keys, values))
         };
         match begun.await {
             Ok((work, keys, values)) => {
                 work.waiting.replace(seats);
                 for (key, value) in keys.into_iter().zip(values) {
-                    Work::grant(&work, &key, value);
+                    Work::grant(&work, &key, value, !is_asking);
                 }
                 // Polled, so that it is there when nobody else waits for it.
                 let _ = work.ended.clone().await;
@@ -153,25 +222,28 @@ impl Batches {
     }
 
     /// A transaction, over a connection that is opened anew where it has been lost.
-    pub(super) async fn begin(&self, stores: &[&str], writes: bool) -> Result<IdbTransaction, Refused> {
+    pub(super) async fn begin(&self, stores: &[&str], writes: bool) -> Result<Transaction, Refused> {
+        if writes {
+            // Who looks from here on has to see what this one makes.
+            self.looking.take();
+        }
         let open = self.open().await?;
-        match open.database.begin(stores, writes, self.strict) {
+        match open.begin(stores, writes, self.strict) {
             Err(failed) if failed.is_lost_connection() => {
                 open.give_up();
-                Ok(self.open().await?.database.begin(stores, writes, self.strict)?)
+                Ok(self.open().await?.begin(stores, writes, self.strict)?)
             }
             begun => Ok(begun?),
         }
     }
 
-    async fn open(&self) -> Result<Rc<super::connection::Open>, Refused> {
+    async fn open(&self) -> Result<Rc<Open>, Refused> {
         self.connection.open().await.map_err(|error| Refused::Opening(Rc::new(error)))
     }
 }
 
 /// Says whether it is the first seat of the turn.
-fn take_seat<T>(seats: &RefCell<Seats<T>>, key: String, seat: Sender<Result<T, Refused>>) -> bool {
-    let mut seats = seats.borrow_mut();
+fn take_seat<T>(seats: &mut Seats<T>, key: String, seat: Sender<Result<T, Refused>>) -> bool {
     let is_first = seats.is_empty();
     seats.entry(key).or_default().push_back(seat);
     is_first
@@ -185,7 +257,8 @@ fn refuse<T>(seats: Seats<T>, refused: &Refused) {
 
 /// A transaction at work.
 struct Work {
-    transaction: IdbTransaction,
+    transaction: Transaction,
+    is_wide: bool,
     ended: Shared<LocalBoxFuture<'static, Result<(), Failed>>>,
     /// Those of one key see each other's changes, one after another.
     waiting: RefCell<Seats<Grant>>,
@@ -195,19 +268,19 @@ struct Work {
 
 impl Work {
     fn store(&self, name: &str) -> Result<IdbObjectStore, Failed> {
-        sys::store(&self.transaction, name)
+        self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: JsValue) {
+    fn grant(this: &Rc<Self>, key: &str, value: JsValue, is_guess: bool) {
         let mut value = value;
         loop {
             if this.undecided.get() == 0 {
                 // It would end by itself, a turn later. Where it has ended already, that is well.
-                sys::commit(&this.transaction);
+                this.transaction.commit();
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
-            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
+            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value, is_guess };
             let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
             // Who has gone leaves it to the next.
             grant.key = None;
@@ -224,6 +297,8 @@ pub(super) struct Grant {
     key: Option<String>,
     /// What is there.
     pub(super) value: JsValue,
+    /// Whether nobody has looked: it is a guess that there is nothing.
+    pub(super) is_guess: bool,
 }
 
 impl Grant {
@@ -231,9 +306,19 @@ impl Grant {
         self.work.store(name)
     }
 
+    pub(super) fn transaction(&self) -> &Transaction {
+        &self.work.transaction
+    }
+
+    /// Whether it has all stores, or the records alone.
+    pub(super) fn is_wide(&self) -> bool {
+        self.work.is_wide
+    }
+
     /// What is there from now on.
     pub(super) fn changed_to(&mut self, value: JsValue) {
         self.value = value;
+        self.is_guess = false;
     }
 
     /// Lets the next go on, and waits until the transaction has succeeded or failed.
@@ -248,7 +333,7 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.work.undecided.set(self.work.undecided.get() - 1);
-            Work::grant(&self.work, &key, std::mem::take(&mut self.value));
+            Work::grant(&self.work, &key, std::mem::take(&mut self.value), self.is_guess);
         }
     }
 }

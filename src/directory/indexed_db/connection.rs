@@ -13,7 +13,10 @@ use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{IdbDatabase, IdbObjectStoreParameters, IdbOpenDbRequest};
 
-use super::sys::{Database, Failed, factory, result, timeout};
+use super::{
+    sys::{Database, Failed, Transaction, factory, timeout},
+    waits::Waits,
+};
 use crate::error::{Error, ErrorKind};
 
 pub(super) const RECORDS: &str = "records";
@@ -37,16 +40,21 @@ pub(super) struct Connection {
 
 /// A connection, and whether it is of use.
 pub(super) struct Open {
-    pub(super) database: Database,
+    database: Database,
+    waits: Rc<Waits>,
     stale: Rc<Cell<bool>>,
     /// Called as long as the connection is there.
-    _on_stale: Closure<dyn FnMut()>,
+    _listeners: [Closure<dyn FnMut()>; 2],
 }
 
 impl Open {
     /// It is of no use any more: the next call opens another.
     pub(super) fn is_stale(&self) -> bool {
         self.stale.get()
+    }
+
+    pub(super) fn begin(&self, stores: &[&str], writes: bool, strict: bool) -> Result<Transaction, Failed> {
+        Ok(Transaction::new(self.database.begin(stores, writes, strict)?, &self.waits))
     }
 
     pub(super) fn give_up(&self) {
@@ -114,8 +122,9 @@ async fn open(name: &str) -> Result<Rc<Open>, Error> {
         let _ = make_stores(&making);
     });
     request.set_onupgradeneeded(Some(upgrade.as_ref().unchecked_ref()));
+    let waits = Rc::new(Waits::new());
     let opened = {
-        let opened = std::pin::pin!(result(&request));
+        let opened = std::pin::pin!(waits.request(&request).done());
         let late = std::pin::pin!(JsFuture::from(timeout(BLOCKED)));
         match select(opened, late).await {
             Either::Left((opened, _)) => opened,
@@ -130,19 +139,27 @@ async fn open(name: &str) -> Result<Rc<Open>, Error> {
             }
         }
     };
-    let database: Database = opened?.unchecked_into();
+    opened?;
+    let database: Database = request.result().map_err(Failed::from)?.unchecked_into();
     let stale = Rc::new(Cell::new(false));
-    let on_stale = {
+    // More than once, should it come to that: a tab that does not let go blocks all others.
+    let on_version_change = {
         let (stale, database) = (Rc::clone(&stale), database.clone());
-        // More than once, should it come to that: a tab that does not let go blocks all others.
         Closure::<dyn FnMut()>::new(move || {
             stale.set(true);
             database.close();
         })
     };
-    database.set_onversionchange(Some(on_stale.as_ref().unchecked_ref()));
-    database.set_onclose(Some(on_stale.as_ref().unchecked_ref()));
-    Ok(Rc::new(Open { database, stale, _on_stale: on_stale }))
+    let on_close = {
+        let (stale, waits) = (Rc::clone(&stale), Rc::clone(&waits));
+        Closure::<dyn FnMut()>::new(move || {
+            stale.set(true);
+            waits.give_up();
+        })
+    };
+    database.set_onversionchange(Some(on_version_change.as_ref().unchecked_ref()));
+    database.set_onclose(Some(on_close.as_ref().unchecked_ref()));
+    Ok(Rc::new(Open { database, waits, stale, _listeners: [on_version_change, on_close] }))
 }
 
 /// Closes what a request has opened: a connection that nobody closes keeps all others from a later version.
@@ -161,7 +178,8 @@ fn make_stores(request: &IdbOpenDbRequest) -> Result<(), JsValue> {
         parameters.set_key_path(&path.into());
         parameters
     };
-    database.create_object_store_with_optional_parameters(RECORDS, &keyed("key"))?;
+    // No key within the value: an engine would look for it by making the value a second time.
+    database.create_object_store(RECORDS)?;
     database.create_object_store(TAGS)?;
     database.create_object_store(CHUNKS)?;
     database.create_object_store_with_optional_parameters(STAGES, &keyed("name"))?;

@@ -3,23 +3,25 @@
 mod batch;
 mod connection;
 mod fetch;
+mod guess;
 mod stage;
 mod sys;
 mod value;
+mod waits;
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
 use bytes::Bytes;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbKeyRange;
+use web_sys::{IdbKeyRange, IdbObjectStore};
 
 use self::{
-    batch::{Batches, Grant, Refused},
+    batch::{Batches, Grant, Manner, Refused},
     connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
     stage::{Chunks, StagedChunks, put_away},
-    sys::{Failed, result},
-    value::{Found, Value, chunks_of, value},
+    sys::Failed,
+    value::{Found, chunks_of, value},
 };
 use super::{
     DirectoryOptions, DirectoryStorage,
@@ -63,6 +65,8 @@ enum Stopped {
     /// The transaction, perhaps because of others in it.
     Refused(Refused),
     Failed(Error),
+    /// It has to be made in another manner.
+    Otherwise(Manner),
 }
 
 impl From<Failed> for Stopped {
@@ -88,6 +92,7 @@ impl From<Stopped> for Error {
         match stopped {
             Stopped::Refused(refused) => refused.into(),
             Stopped::Failed(error) => error,
+            Stopped::Otherwise(_) => Failed::unknown().into(),
         }
     }
 }
@@ -98,12 +103,19 @@ impl IndexedDb {
         key: &Key,
         content: &mut Content,
         decide: &mut dyn Decide,
-        alone: bool,
+        manner: &Manner,
     ) -> Result<(), Stopped> {
-        let grant = self.batches.change(key.hex(), alone).await;
+        let guesses = &self.batches.guesses;
+        let grant = self.batches.change(key, manner).await;
         let mut grant = grant.map_err(|_| Failed::unknown())??;
         if let Content::Staged(stage) = content {
-            stage::check_kept(&grant.store(STAGES)?, stage.name()).await?;
+            if !grant.is_wide() {
+                return Err(Stopped::Otherwise(Manner { is_wide: true, ..Manner::default() }));
+            }
+            stage::check_kept(grant.transaction(), stage.name()).await?;
+        }
+        if !grant.is_guess {
+            guesses.learn(key, !grant.value.is_undefined());
         }
         // From here to the last request nothing is waited for: the transaction would end.
         let found = Found::read(&grant.value);
@@ -115,20 +127,39 @@ impl IndexedDb {
         };
         let change = decide.decide(None, current)?;
         let old = found.ok().flatten();
-        if apply(&mut grant, key, content, old, change)? { Ok(grant.done().await?) } else { Ok(()) }
+        let applied = apply(&mut grant, key, content, old, change);
+        if let Err(Stopped::Refused(_)) = applied {
+            // A part of it may have been asked for.
+            grant.transaction().abort();
+        }
+        if !applied? {
+            return Ok(());
+        }
+        guesses.note(key, !grant.value.is_undefined());
+        grant.done().await.map_err(|failed| {
+            // Whoever has guessed, here or in the same batch, asks the next time.
+            if matches!(&failed, Refused::Failed(failed) if failed.is_taken()) {
+                guesses.learn(key, true);
+                return Stopped::Otherwise(Manner::default());
+            }
+            failed.into()
+        })
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
     async fn page(&self, after: &str, limit: u32) -> Result<(Vec<(String, Head)>, String), Error> {
         let transaction = self.batches.begin(&[RECORDS], false).await?;
         let range = IdbKeyRange::lower_bound_with_open(&after.into(), true).map_err(Failed::from)?;
-        let request = sys::store(&transaction, RECORDS)?.get_all_with_key_and_limit(&range, limit);
-        let values: Array = result(&request.map_err(Failed::from)?).await?.unchecked_into();
-        let key = |value: &JsValue| value.unchecked_ref::<Value>().key().as_string();
-        let heads = values.iter().filter_map(|value| Some((key(&value)?, Found::read(&value).ok()??.head)));
-        let heads = heads.collect();
-        let is_end = values.length() < limit;
-        let last = if is_end { None } else { key(&values.get(values.length() - 1)) };
+        let records = transaction.store(RECORDS)?;
+        let keys = records.get_all_keys_with_key_and_limit(&range, limit).map_err(Failed::from)?;
+        let values = records.get_all_with_key_and_limit(&range, limit).map_err(Failed::from)?;
+        let values: Array = transaction.result(&values).await?.unchecked_into();
+        let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
+        let whole =
+            |(key, value): (JsValue, JsValue)| Some((key.as_string()?, Found::read(&value).ok()??.head));
+        let heads = keys.iter().zip(values.iter()).filter_map(whole).collect();
+        let is_end = keys.length() < limit;
+        let last = if is_end { None } else { keys.get(keys.length() - 1).as_string() };
         Ok((heads, last.unwrap_or_default()))
     }
 }
@@ -140,56 +171,77 @@ fn apply(
     content: &Content,
     old: Option<Found>,
     change: Change,
-) -> Result<bool, Failed> {
+) -> Result<bool, Stopped> {
+    let is_whole = matches!((&change, content), (Change::Publish(_), Content::Whole(_)));
+    if grant.is_guess && !is_whole {
+        return Err(Stopped::Otherwise(Manner::default()));
+    }
     let name = JsValue::from(key.hex());
-    let records = grant.store(RECORDS)?;
     let left = chunks_of(&grant.value);
     let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
-    let mut tags = Tags::default();
+    let tags = match &change {
+        Change::Publish(head) => head.tags.clone(),
+        Change::Leave | Change::Touch(_) => old_tags.clone(),
+        Change::Remove | Change::Quarantine => Tags::default(),
+    };
+    let is_moved = left.is_some() && !matches!(change, Change::Leave | Change::Touch(_));
+    let is_wide = is_moved || tags != old_tags || matches!(change, Change::Quarantine);
+    if is_wide && !grant.is_wide() {
+        return Err(Stopped::Otherwise(Manner { is_wide, ..Manner::default() }));
+    }
+    let records = grant.store(RECORDS)?;
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
             let Some(mut old) = old else { return Ok(false) };
             old.record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
-            let next = value(key, &old.record, old.chunks.as_deref());
-            records.put(&next)?;
-            grant.changed_to(next);
-            return Ok(true);
+            let next = value(&old.record, old.chunks.as_deref());
+            put(&records, &next, &name)?;
+            next
         }
         Change::Publish(head) => {
-            tags = head.tags.clone();
             let next = match content {
                 Content::Staged(stage) => {
                     stage::adopt(&grant.store(STAGES)?, stage.name())?;
-                    value(key, &head.apart().record(&[]), Some(stage.name()))
+                    value(&head.apart().record(&[]), Some(stage.name()))
                 }
-                Content::Whole(bytes) => value(key, &head.record(bytes), None),
-                Content::None | Content::Same => value(key, &head.record(&[]), None),
+                Content::Whole(bytes) => value(&head.record(bytes), None),
+                Content::None | Content::Same => value(&head.record(&[]), None),
             };
-            records.put(&next)?;
+            if grant.is_guess {
+                // Fails where something is there after all, and with it all that was guessed.
+                records.add_with_key(&next, &name).map_err(Failed::from)?;
+            } else {
+                put(&records, &next, &name)?;
+            }
             next
         }
         Change::Remove => {
-            records.delete(&name)?;
+            records.delete(&name).map_err(Failed::from)?;
             JsValue::UNDEFINED
         }
         Change::Quarantine => {
-            grant.store(DAMAGED)?.put_with_key(&put_away(&grant.value), &name)?;
-            records.delete(&name)?;
+            put(&grant.store(DAMAGED)?, &put_away(&grant.value), &name)?;
+            records.delete(&name).map_err(Failed::from)?;
             JsValue::UNDEFINED
         }
     };
-    if let Some(left) = left {
+    if let Some(left) = left.filter(|_| is_moved) {
         stage::leave(&grant.store(STAGES)?, &left)?;
     }
     for tag in tags.iter().filter(|tag| !old_tags.contains(tag)) {
-        grant.store(TAGS)?.put_with_key(&JsValue::TRUE, &entry(tag, &name))?;
+        put(&grant.store(TAGS)?, &JsValue::TRUE, &entry(tag, &name))?;
     }
     for tag in old_tags.iter().filter(|tag| !tags.contains(tag)) {
-        grant.store(TAGS)?.delete(&entry(tag, &name))?;
+        grant.store(TAGS)?.delete(&entry(tag, &name)).map_err(Failed::from)?;
     }
     grant.changed_to(next);
     Ok(true)
+}
+
+fn put(store: &IdbObjectStore, value: &JsValue, key: &JsValue) -> Result<(), Failed> {
+    store.put_with_key(value, key)?;
+    Ok(())
 }
 
 /// The key under which stands that a session carries a tag.
@@ -202,6 +254,7 @@ impl Directory for IndexedDb {
         let seat = self.batches.look(key.hex());
         Box::pin(async move {
             let value = seat.await.map_err(|_| Failed::unknown())??;
+            self.batches.guesses.note(key, !value.is_undefined());
             let Some(Found { head, record, chunks }) = Found::read(&value)? else { return Ok(None) };
             let body = if let Some(name) = chunks {
                 let batches = Rc::clone(&self.batches);
@@ -232,17 +285,30 @@ impl Directory for IndexedDb {
         Box::pin(async move {
             let mut tries = 0;
             let mut is_uncertain = false;
+            let mut manner = Manner {
+                is_wide: matches!(content, Content::Staged(_)),
+                is_guess: matches!(content, Content::Whole(_)),
+                is_alone: false,
+            };
             loop {
-                // What fails together with others may succeed alone, or over another connection.
-                match self.attempt(key, content, decide, tries > 0).await {
+                match self.attempt(key, content, decide, &manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
                         }
                         return Ok(());
                     }
+                    Err(Stopped::Otherwise(other)) => {
+                        if other.is_wide {
+                            self.batches.widen();
+                        }
+                        manner.is_wide |= other.is_wide;
+                        manner.is_guess &= other.is_guess || other.is_wide;
+                    }
+                    // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
                         tries += 1;
+                        manner.is_alone = true;
                         if failed.is_lost_connection() {
                             is_uncertain = true;
                             self.connection.close();
@@ -268,9 +334,8 @@ impl Directory for IndexedDb {
             // A key has hexadecimal digits, which all come before this letter.
             let (first, last) = (entry(tag, &"".into()), entry(tag, &"g".into()));
             let range = IdbKeyRange::bound(&first, &last).map_err(Failed::from)?;
-            let request =
-                sys::store(&transaction, TAGS)?.get_all_keys_with_key(&range).map_err(Failed::from)?;
-            let entries: Array = result(&request).await?.unchecked_into();
+            let request = transaction.store(TAGS)?.get_all_keys_with_key(&range).map_err(Failed::from)?;
+            let entries: Array = transaction.result(&request).await?.unchecked_into();
             let key = |entry: JsValue| Key::from_hex(&entry.unchecked_ref::<Array>().get(1).as_string()?);
             Ok(entries.iter().filter_map(key).collect())
         })

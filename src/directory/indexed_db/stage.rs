@@ -11,7 +11,7 @@ use super::{
     Stopped,
     batch::{Batches, Refused},
     connection::{CHUNKS, DAMAGED, STAGES},
-    sys::{self, Failed, completed, ended, result},
+    sys::{self, Failed, Transaction},
 };
 use crate::{
     directory::medium::{PIECE, Pieces, Stage},
@@ -60,8 +60,9 @@ pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
 }
 
 /// Refuses what has been cleared away since it was written: it took too long, or somebody removed the database.
-pub(super) async fn check_kept(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Stopped> {
-    if result(&stages.get(&name.into()).map_err(Failed::from)?).await?.is_undefined() {
+pub(super) async fn check_kept(transaction: &Transaction, name: &str) -> Result<(), Stopped> {
+    let marker = transaction.store(STAGES)?.get(&name.into()).map_err(Failed::from)?;
+    if transaction.result(&marker).await?.is_undefined() {
         return Err(Stopped::Failed(Error::new(
             ErrorKind::Storage,
             "what this write had stored was cleared away in the meantime; write it again",
@@ -86,21 +87,21 @@ pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
         return Ok(());
     }
     let transaction = batches.begin(&[DAMAGED], true).await?;
-    let done = ended(&transaction);
+    let end = transaction.end();
     for name in damaged {
-        sys::store(&transaction, DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
+        transaction.store(DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
     }
-    Ok(completed(&transaction, done).await?)
+    Ok(end.done().await?)
 }
 
 /// The keys of some whose `until` has come.
 async fn past(batches: &Rc<Batches>, name: &str) -> Result<Vec<String>, Error> {
     let transaction = batches.begin(&[name], false).await?;
-    let store = sys::store(&transaction, name)?;
+    let store = transaction.store(name)?;
     let all = JsValue::UNDEFINED;
     let keys = store.get_all_keys_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
     let values = store.get_all_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
-    let values: Array = result(&values).await?.unchecked_into();
+    let values: Array = transaction.result(&values).await?.unchecked_into();
     let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
     let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value));
     Ok(past.filter_map(|(key, _)| key.as_string()).collect())
@@ -115,15 +116,15 @@ fn is_past(value: &JsValue) -> bool {
 /// Clears away the chunks of this name; or only if they are nobody's, since their writer may be about to publish them.
 async fn remove(batches: &Rc<Batches>, name: &str, if_past: bool) -> Result<(), Refused> {
     let transaction = batches.begin(&[CHUNKS, STAGES], true).await?;
-    let done = ended(&transaction);
-    let stages = sys::store(&transaction, STAGES)?;
+    let end = transaction.end();
+    let stages = transaction.store(STAGES)?;
     let marker = || stages.get(&name.into()).map_err(Failed::from);
-    if !if_past || is_past(&result(&marker()?).await?) {
+    if !if_past || is_past(&transaction.result(&marker()?).await?) {
         let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
-        sys::store(&transaction, CHUNKS)?.delete(&all).map_err(Failed::from)?;
+        transaction.store(CHUNKS)?.delete(&all).map_err(Failed::from)?;
         stages.delete(&name.into()).map_err(Failed::from)?;
     }
-    Ok(completed(&transaction, done).await?)
+    Ok(end.done().await?)
 }
 
 /// Chunks that are written one after another.
@@ -161,7 +162,7 @@ impl StagedChunks {
             Some((at, database)) if (0.0..MARKED_FOR).contains(&(now - at)) => {
                 // Another connection may be one to another database of the same name.
                 let begun = self.batches.begin(&[CHUNKS], true).await?;
-                Some(begun).filter(|begun| begun.db() == *database)
+                Some(begun).filter(|begun| begun.database() == *database)
             }
             _ => None,
         };
@@ -170,19 +171,18 @@ impl StagedChunks {
             Some(transaction) => transaction,
             None => self.batches.begin(&[CHUNKS, STAGES], true).await?,
         };
-        let done = ended(&transaction);
+        let end = transaction.end();
         if !is_marked {
-            let stages = sys::store(&transaction, STAGES)?;
             if self.count > 0 {
-                check_kept(&stages, &self.name).await?;
+                check_kept(&transaction, &self.name).await?;
             }
-            stages.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
-            self.marked = Some((now, transaction.db()));
+            transaction.store(STAGES)?.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
+            self.marked = Some((now, transaction.database()));
         }
-        let chunks = sys::store(&transaction, CHUNKS)?;
+        let chunks = transaction.store(CHUNKS)?;
         let key = chunk(&self.name, self.count);
         chunks.put_with_key(&self.bytes_of(piece), &key).map_err(Failed::from)?;
-        Ok(completed(&transaction, done).await?)
+        Ok(end.done().await?)
     }
 }
 
@@ -230,9 +230,8 @@ pub(super) struct Chunks {
 impl Chunks {
     async fn read(&self) -> Result<Bytes, Error> {
         let transaction = self.batches.begin(&[CHUNKS], false).await?;
-        let request =
-            sys::store(&transaction, CHUNKS)?.get(&chunk(&self.name, self.next)).map_err(Failed::from)?;
-        let found = result(&request).await?;
+        let request = transaction.store(CHUNKS)?.get(&chunk(&self.name, self.next)).map_err(Failed::from)?;
+        let found = transaction.result(&request).await?;
         let piece =
             found.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("a part of its content is missing"))?;
         Ok(piece.to_vec().into())

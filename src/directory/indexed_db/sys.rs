@@ -1,10 +1,12 @@
 //! The little of IndexedDB that `web-sys` leaves out, and what all calls need.
 
+use std::rc::Rc;
+
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, prelude::*};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{DomException, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction};
+use web_sys::{IdbDatabase, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction};
 
+use super::waits::{Wait, Waits};
 use crate::error::{Error, ErrorKind};
 
 #[wasm_bindgen]
@@ -22,10 +24,10 @@ extern "C" {
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
 
-    type Transaction;
+    type Committing;
 
     #[wasm_bindgen(method, catch)]
-    fn commit(this: &Transaction) -> Result<(), JsValue>;
+    fn commit(this: &Committing) -> Result<(), JsValue>;
 
     #[wasm_bindgen(js_namespace = globalThis, js_name = setTimeout)]
     fn set_timeout(work: &js_sys::Function, millis: i32) -> JsValue;
@@ -50,6 +52,50 @@ impl Database {
     }
 }
 
+/// A transaction, with those who wait for what comes of it.
+#[derive(Clone)]
+pub(super) struct Transaction {
+    transaction: IdbTransaction,
+    waits: Rc<Waits>,
+}
+
+impl Transaction {
+    pub(super) fn new(transaction: IdbTransaction, waits: &Rc<Waits>) -> Self {
+        Self { transaction, waits: Rc::clone(waits) }
+    }
+
+    pub(super) fn store(&self, name: &str) -> Result<IdbObjectStore, Failed> {
+        self.transaction.object_store(name).map_err(Failed::from)
+    }
+
+    /// Its database, over the connection that it belongs to.
+    pub(super) fn database(&self) -> IdbDatabase {
+        self.transaction.db()
+    }
+
+    /// The result of a request. It wakes within the request's own event, while the transaction takes further requests.
+    pub(super) async fn result(&self, request: &IdbRequest) -> Result<JsValue, Failed> {
+        self.waits.request(request).done().await?;
+        Ok(request.result()?)
+    }
+
+    /// Its end, for which one may wait.
+    pub(super) fn end(&self) -> Wait {
+        self.waits.transaction(&self.transaction)
+    }
+
+    /// Says that no more requests follow. Where the engine does not know the call, or has ended the transaction already,
+    /// nothing is lost but a little time.
+    pub(super) fn commit(&self) {
+        let _ = self.transaction.unchecked_ref::<Committing>().commit();
+    }
+
+    /// Undoes all of it. Where it has ended already, there is nothing to undo.
+    pub(super) fn abort(&self) {
+        let _ = self.transaction.abort();
+    }
+}
+
 /// The database of a window or a worker.
 pub(super) fn factory() -> Result<IdbFactory, Error> {
     let found = Reflect::get(&js_sys::global(), &"indexedDB".into()).ok();
@@ -67,43 +113,6 @@ pub(super) fn timeout(millis: i32) -> Promise {
     })
 }
 
-/// The result of a request. It wakes within the request's own event, while its transaction takes further requests.
-pub(super) async fn result(request: &IdbRequest) -> Result<JsValue, Failed> {
-    let promise = Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    });
-    match JsFuture::from(promise).await {
-        Ok(_) => request.result().map_err(Failed::from),
-        Err(_) => Err(request.error().ok().flatten().as_ref().map_or_else(Failed::unknown, Failed::of)),
-    }
-}
-
-/// When a transaction has ended: only its `complete` is success.
-pub(super) fn ended(transaction: &IdbTransaction) -> Promise {
-    Promise::new(&mut |resolve, reject| {
-        transaction.set_oncomplete(Some(&resolve));
-        transaction.set_onabort(Some(&reject));
-    })
-}
-
-pub(super) async fn completed(transaction: &IdbTransaction, ended: Promise) -> Result<(), Failed> {
-    match JsFuture::from(ended).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(transaction.error().as_ref().map_or_else(Failed::unknown, Failed::of)),
-    }
-}
-
-/// Says that no more requests follow. Where the engine does not know the call, or has ended the transaction already,
-/// nothing is lost but a little time.
-pub(super) fn commit(transaction: &IdbTransaction) {
-    let _ = transaction.unchecked_ref::<Transaction>().commit();
-}
-
-pub(super) fn store(transaction: &IdbTransaction, name: &str) -> Result<IdbObjectStore, Failed> {
-    transaction.object_store(name).map_err(Failed::from)
-}
-
 /// Bytes in a buffer of their own: a view of wasm memory would be stored with all of it.
 pub(super) fn bytes(bytes: &[u8]) -> Uint8Array {
     Uint8Array::from(bytes)
@@ -114,12 +123,13 @@ pub(super) fn bytes(bytes: &[u8]) -> Uint8Array {
 pub(super) struct Failed(String);
 
 impl Failed {
-    pub(super) fn of(error: &DomException) -> Self {
-        Self(error.name())
-    }
-
     pub(super) fn unknown() -> Self {
         Self(String::new())
+    }
+
+    /// Whether somebody else had put something under a key where nothing was thought to be.
+    pub(super) fn is_taken(&self) -> bool {
+        self.0 == "ConstraintError"
     }
 
     /// Whether the connection is of no use any more. Some engines lose theirs when a page comes back to the front.

@@ -1,38 +1,16 @@
-//! A record as the database keeps it.
+//! A record as the database keeps it: its bytes, and behind them the name of its chunks, where its content lies apart.
 
 use js_sys::Uint8Array;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
 
 use super::sys;
 use crate::{
     error::Error,
-    key::Key,
-    record::{Head, corrupt},
+    record::{HEADER, Head, corrupt, says_apart},
 };
 
-#[wasm_bindgen]
-extern "C" {
-    /// `{ key, record, chunks? }`. `chunks` is the name under which the content lies, where it is kept apart.
-    pub(super) type Value;
-
-    #[wasm_bindgen(method, getter)]
-    pub(super) fn key(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_key(this: &Value, key: &str);
-
-    #[wasm_bindgen(method, getter)]
-    fn record(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_record(this: &Value, record: &Uint8Array);
-
-    #[wasm_bindgen(method, getter)]
-    fn chunks(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_chunks(this: &Value, chunks: &str);
-}
+/// How long the name of chunks is.
+pub(super) const NAME: usize = 16;
 
 /// What was found under a key: the head, and the record's bytes.
 pub(super) struct Found {
@@ -47,27 +25,29 @@ impl Found {
         if value.is_undefined() {
             return Ok(None);
         }
-        let chunks = chunks_of(value);
-        let record = value.unchecked_ref::<Value>().record();
-        let record =
-            record.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("something else is in its place"))?;
-        let record = record.to_vec();
+        let value = value.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("something else is in its place"))?;
+        let mut record = value.to_vec();
+        let chunks = split_name(&mut record);
         Ok(Some(Self { head: Head::open(&record)?, record, chunks }))
     }
 }
 
+/// Takes the name of the chunks from behind a record that has them.
+fn split_name(value: &mut Vec<u8>) -> Option<String> {
+    let at = value.len().checked_sub(NAME).filter(|at| *at >= HEADER)?;
+    says_apart(value).then(|| base16ct::lower::encode_string(&value.split_off(at)))
+}
+
 /// What the database shall keep under a key.
-pub(super) fn value(key: &Key, record: &[u8], chunks: Option<&str>) -> JsValue {
-    let value: Value = js_sys::Object::new().unchecked_into();
-    value.set_key(&key.hex());
-    value.set_record(&sys::bytes(record));
-    if let Some(chunks) = chunks {
-        value.set_chunks(chunks);
+pub(super) fn value(record: &[u8], chunks: Option<&str>) -> JsValue {
+    let mut name = [0; NAME];
+    match chunks.and_then(|chunks| base16ct::lower::decode(chunks, &mut name).ok()) {
+        Some(name) => sys::bytes(&[record, name].concat()).into(),
+        None => sys::bytes(record).into(),
     }
-    value.into()
 }
 
 /// The name under which the content of a value lies apart.
 pub(super) fn chunks_of(value: &JsValue) -> Option<String> {
-    (!value.is_undefined()).then(|| value.unchecked_ref::<Value>().chunks().as_string()).flatten()
+    split_name(&mut value.dyn_ref::<Uint8Array>()?.to_vec())
 }
