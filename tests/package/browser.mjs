@@ -107,7 +107,8 @@ async function openPuppeteer({ quota, ...options }) {
     screenshot: (path) => page.screenshot({ path }),
     close: () => browser.close(),
     async kill() {
-      const { pid } = browser.process();
+      const { pid, exitCode, signalCode } = browser.process();
+      if (exitCode !== null || signalCode !== null) return;
       const gone = new Promise((resolve) => browser.process().once("exit", resolve));
       // The browser is the first of its process group.
       process.kill(-pid, "SIGKILL");

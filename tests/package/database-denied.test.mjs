@@ -56,7 +56,7 @@ function failing(name) {
   return {
     error: new DOMException("said by the test", name),
     set onerror(listener) {
-      if (listener) queueMicrotask(() => listener({ type: "error", target: this }));
+      if (listener) queueMicrotask(() => listener({ type: "error", target: this, currentTarget: this }));
     },
   };
 }

@@ -33,7 +33,7 @@ async function fill(storage, length) {
     try {
       await storage.set(`session ${number}`, content(number, length));
     } catch (error) {
-      equal(error.code, "ERR_SESSION_QUOTA", "code");
+      equal(error.code, "ERR_SESSION_QUOTA", `code of "${error.message}"`);
       return number;
     }
   }
@@ -68,7 +68,8 @@ for (const durability of ["relaxed", "strict"]) {
         () => stream(storage, "kept", 4 * settings.quota),
         () => stream(storage, "new", 4 * settings.quota),
       ]) {
-        equal((await rejection(call())).code, "ERR_SESSION_QUOTA", "code");
+        const error = await rejection(call());
+        equal(error.code, "ERR_SESSION_QUOTA", `code of "${error.message}"`);
       }
       equal(numberOf(await storage.get("kept")), 7, "content");
       equal(await storage.get("new"), undefined, "what was never whole");
@@ -86,7 +87,7 @@ for (const durability of ["relaxed", "strict"]) {
       for (const [number, { status, reason }] of settled.entries()) {
         const found = await storage.get(`small ${number}`);
         equal(numberOf(found), status === "fulfilled" ? number : undefined, "content");
-        if (status === "rejected") equal(reason.code, "ERR_SESSION_QUOTA", "code");
+        if (status === "rejected") equal(reason.code, "ERR_SESSION_QUOTA", `code of "${reason.message}"`);
       }
     });
 

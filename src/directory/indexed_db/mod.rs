@@ -32,7 +32,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::{ACTIVITY_AT, HEADER, Head},
+    record::{ACTIVITY_AT, HEADER, Head, Lineage},
     session::{Durability, Tags},
 };
 
@@ -144,6 +144,15 @@ impl IndexedDb {
             }
             failed.into()
         })
+    }
+
+    /// Makes a change that leaves no content behind where there is room for nothing: what is there goes first.
+    async fn make_room(&self, key: &Key, decided: Option<Change>, manner: &Manner) -> Result<(), Error> {
+        let nothing = &mut Content::None;
+        self.attempt(key, nothing, &mut |_, _: Current<'_>| Ok(Change::Remove), manner).await?;
+        // As it was decided at first: what others have written since then ends with it.
+        let mut again = |_, _: Current<'_>| Ok(decided.clone().unwrap_or(Change::Leave));
+        Ok(self.attempt(key, nothing, &mut again, manner).await?)
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
@@ -290,8 +299,14 @@ impl Directory for IndexedDb {
                 is_guess: matches!(content, Content::Whole(_)),
                 is_alone: false,
             };
+            let mut decided = None;
+            let mut decide = |before: Option<Lineage>, current: Current<'_>| {
+                let change = decide.decide(before, current)?;
+                decided = Some(change.clone());
+                Ok(change)
+            };
             loop {
-                match self.attempt(key, content, decide, &manner).await {
+                match self.attempt(key, content, &mut decide, &manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
@@ -304,6 +319,12 @@ impl Directory for IndexedDb {
                         }
                         manner.is_wide |= other.is_wide;
                         manner.is_guess &= other.is_guess || other.is_wide;
+                    }
+                    // A tombstone needs room as well: that of what it takes the place of.
+                    Err(Stopped::Refused(Refused::Failed(failed)))
+                        if failed.is_quota() && manner.is_alone && matches!(content, Content::None) =>
+                    {
+                        return self.make_room(key, decided, &manner).await;
                     }
                     // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {

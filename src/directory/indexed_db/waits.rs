@@ -15,8 +15,13 @@ use super::sys::Failed;
 extern "C" {
     type Event;
 
+    /// Whose result or error it is.
     #[wasm_bindgen(method, getter)]
     fn target(this: &Event) -> Source;
+
+    /// Who listens to it: a request, or the transaction that its failure ends.
+    #[wasm_bindgen(method, getter = currentTarget)]
+    fn current_target(this: &Event) -> Source;
 
     /// A request or a transaction, with the number of who waits for it.
     type Source;
@@ -62,14 +67,13 @@ impl Waits {
         let listener = |outcome: fn(&Source) -> Outcome| {
             let seats = Rc::clone(&seats);
             let listen = move |event: Event| {
-                let source = event.target();
-                let Some(number) = source.number() else { return };
+                let Some(number) = event.current_target().number() else { return };
                 let mut waiting = seats.borrow_mut();
                 let Some(at) = waiting.iter().position(|(own, _)| *own == number) else { return };
                 let (_, seat) = waiting.swap_remove(at);
                 drop(waiting);
                 // Who has gone needs no answer.
-                let _ = seat.send(outcome(&source));
+                let _ = seat.send(outcome(&event.target()));
             };
             Closure::<dyn FnMut(Event)>::new(listen).into_js_value()
         };
@@ -91,6 +95,8 @@ impl Waits {
         let source: &Source = transaction.unchecked_ref();
         source.set_oncomplete(&self.on_success);
         source.set_onabort(&self.on_failure);
+        // WebKit forgets the reason of an abort after `commit()`, but not of the failure that led to it.
+        source.set_onerror(&self.on_failure);
         self.seat(source)
     }
 
