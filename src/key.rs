@@ -31,11 +31,9 @@ impl Key {
         (decoded.len() == key.len()).then_some(Self(key))
     }
 
-    /// Some of it, spread evenly.
     #[cfg(target_arch = "wasm32")]
-    pub(crate) fn word(&self) -> u32 {
-        let [.., a, b, c, d] = self.0;
-        u32::from_le_bytes([a, b, c, d])
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
     }
 
     /// One of 256 parts that keys fall into evenly.

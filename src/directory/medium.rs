@@ -138,7 +138,7 @@ impl<'a> Current<'a> {
 }
 
 /// What shall be done with the record under a key.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) enum Change {
     /// Nothing.
     Leave,

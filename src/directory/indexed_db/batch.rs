@@ -6,12 +6,8 @@ use std::{
     rc::Rc,
 };
 
-use futures::{
-    FutureExt,
-    channel::oneshot::{Receiver, Sender, channel},
-    future::{LocalBoxFuture, Shared},
-};
-use wasm_bindgen::JsValue;
+use bytes::Bytes;
+use futures::channel::oneshot::{Receiver, Sender, channel};
 use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbObjectStore;
 
@@ -81,7 +77,7 @@ pub(super) struct Manner {
 pub(super) struct Batches {
     connection: Rc<Connection>,
     strict: bool,
-    looks: RefCell<Seats<JsValue>>,
+    looks: RefCell<Seats<Option<Bytes>>>,
     changes: RefCell<Changes>,
     /// The transaction of the last look, and how many more it may serve: it takes requests until nobody asks anything.
     looking: RefCell<Option<(Transaction, u32)>>,
@@ -103,7 +99,7 @@ impl Batches {
     }
 
     /// The value under a key, read together with others of this turn.
-    pub(super) fn look(self: &Rc<Self>, key: String) -> Receiver<Result<JsValue, Refused>> {
+    pub(super) fn look(self: &Rc<Self>, key: String) -> Receiver<Result<Option<Bytes>, Refused>> {
         let (seat, answer) = channel();
         if take_seat(&mut self.looks.borrow_mut(), key, seat) {
             let this = Rc::clone(self);
@@ -141,7 +137,7 @@ impl Batches {
         self.wide.set(WIDE);
     }
 
-    async fn run_looks(&self, seats: Seats<JsValue>) {
+    async fn run_looks(&self, seats: Seats<Option<Bytes>>) {
         let keys: Vec<String> = seats.keys().cloned().collect();
         match self.read(&keys).await {
             Ok(values) => {
@@ -156,12 +152,11 @@ impl Batches {
         }
     }
 
-    async fn read(&self, keys: &[String]) -> Result<Vec<JsValue>, Refused> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, Refused> {
         let last = self.looking.take();
         if let Some((transaction, left)) = last.filter(|(_, left)| *left > 0 && keys.len() < PAGE)
-            && let Ok(records) = transaction.store(RECORDS)
             // Where it has ended already, there is another.
-            && let Ok(values) = fetch(&transaction, &records, keys).await
+            && let Ok(values) = fetch(&transaction, keys).await
         {
             self.looking.replace(Some((transaction, left - 1)));
             return Ok(values);
@@ -170,13 +165,13 @@ impl Batches {
         loop {
             let done = async {
                 let transaction = self.begin(&[RECORDS], false).await?;
-                let values = fetch(&transaction, &transaction.store(RECORDS)?, keys).await?;
+                let values = fetch(&transaction, keys).await?;
                 self.looking.replace(Some((transaction, LOOKS)));
                 Ok(values)
             };
             match done.await {
                 Err(Refused::Failed(failed)) if tries == 0 && failed.is_lost_connection() => {
-                    self.connection.close();
+                    self.connection.give_up();
                     tries += 1;
                 }
                 done => return done,
@@ -194,28 +189,28 @@ impl Batches {
             let transaction = self.begin(stores, true).await?;
             let end = transaction.end();
             let work = Rc::new(Work {
-                ended: end.done().boxed_local().shared(),
+                for_end: RefCell::default(),
                 transaction,
                 is_wide,
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
             let keys: Vec<String> = seats.keys().cloned().collect();
-            let values = if is_asking {
-                fetch(&work.transaction, &work.store(RECORDS)?, &keys).await?
-            } else {
-                vec![JsValue::UNDEFINED; keys.len()]
-            };
-            Ok((work, keys, values))
+            let values =
+                if is_asking { fetch(&work.transaction, &keys).await? } else { vec![None; keys.len()] };
+            Ok((work, keys, values, end))
         };
         match begun.await {
-            Ok((work, keys, values)) => {
+            Ok((work, keys, values, end)) => {
                 work.waiting.replace(seats);
                 for (key, value) in keys.into_iter().zip(values) {
                     Work::grant(&work, &key, value, !is_asking);
                 }
-                // Polled, so that it is there when nobody else waits for it.
-                let _ = work.ended.clone().await;
+                let ended = end.done().await;
+                for seat in work.for_end.take() {
+                    // Who has gone needs no answer.
+                    let _ = seat.send(ended.clone());
+                }
             }
             Err(refused) => refuse(seats, &refused),
         }
@@ -259,7 +254,8 @@ fn refuse<T>(seats: Seats<T>, refused: &Refused) {
 struct Work {
     transaction: Transaction,
     is_wide: bool,
-    ended: Shared<LocalBoxFuture<'static, Result<(), Failed>>>,
+    /// Those who wait for its end.
+    for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
     /// Those of one key see each other's changes, one after another.
     waiting: RefCell<Seats<Grant>>,
     /// How many have still to decide.
@@ -271,7 +267,7 @@ impl Work {
         self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: JsValue, is_guess: bool) {
+    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
         let mut value = value;
         loop {
             if this.undecided.get() == 0 {
@@ -296,7 +292,7 @@ pub(super) struct Grant {
     work: Rc<Work>,
     key: Option<String>,
     /// What is there.
-    pub(super) value: JsValue,
+    pub(super) value: Option<Bytes>,
     /// Whether nobody has looked: it is a guess that there is nothing.
     pub(super) is_guess: bool,
 }
@@ -316,16 +312,17 @@ impl Grant {
     }
 
     /// What is there from now on.
-    pub(super) fn changed_to(&mut self, value: JsValue) {
+    pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
         self.is_guess = false;
     }
 
     /// Lets the next go on, and waits until the transaction has succeeded or failed.
     pub(super) async fn done(self) -> Result<(), Refused> {
-        let ended = self.work.ended.clone();
+        let (seat, end) = channel();
+        self.work.for_end.borrow_mut().push(seat);
         drop(self);
-        ended.await.map_err(Refused::Failed)
+        end.await.unwrap_or_else(|_| Err(Failed::unknown())).map_err(Refused::Failed)
     }
 }
 

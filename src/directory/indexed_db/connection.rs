@@ -6,11 +6,11 @@ use std::{
 };
 
 use futures::{
-    FutureExt,
-    future::{Either, LocalBoxFuture, Shared, select},
+    channel::oneshot::{Sender, channel},
+    future::{Either, select},
 };
 use wasm_bindgen::{JsCast, prelude::*};
-use wasm_bindgen_futures::JsFuture;
+use wasm_bindgen_futures::{JsFuture, spawn_local};
 use web_sys::{IdbDatabase, IdbObjectStoreParameters, IdbOpenDbRequest};
 
 use super::{
@@ -30,12 +30,18 @@ const VERSION: u32 = 1;
 /// How long an open may be blocked by others before it fails, in milliseconds.
 const BLOCKED: i32 = 5_000;
 
-type Opening = Shared<LocalBoxFuture<'static, Result<Rc<Open>, Rc<Error>>>>;
-
 /// A database by its name.
 pub(super) struct Connection {
     name: String,
-    opening: RefCell<Option<Opening>>,
+    state: RefCell<State>,
+    is_closed: Cell<bool>,
+}
+
+enum State {
+    Closed,
+    /// Those who wait for it.
+    Opening(Vec<Sender<Result<Rc<Open>, Error>>>),
+    Open(Rc<Open>),
 }
 
 /// A connection, and whether it is of use.
@@ -73,44 +79,57 @@ impl Drop for Open {
 
 impl Connection {
     pub(super) fn new(name: String) -> Self {
-        Self { name, opening: RefCell::default() }
+        Self { name, state: RefCell::new(State::Closed), is_closed: Cell::new(false) }
     }
 
     /// The open database. Calls that come while it is opened wait for the same.
-    pub(super) async fn open(&self) -> Result<Rc<Open>, Error> {
-        let opening = self.opening.borrow().clone();
-        if let Some(opening) = opening {
-            let is_on_its_way = opening.peek().is_none();
-            match opening.await {
-                Ok(open) if !open.is_stale() => return Ok(open),
-                Err(error) if is_on_its_way => return Err(error.duplicate()),
-                _ => {}
+    pub(super) async fn open(self: &Rc<Self>) -> Result<Rc<Open>, Error> {
+        let (seat, opened) = channel();
+        let is_first = match &mut *self.state.borrow_mut() {
+            State::Open(open) if !open.is_stale() => return Ok(Rc::clone(open)),
+            State::Opening(seats) => {
+                seats.push(seat);
+                false
             }
-        }
-        let opening = {
-            let mut current = self.opening.borrow_mut();
-            match &*current {
-                // Another has begun to open it while this one waited.
-                Some(again)
-                    if again.peek().is_none_or(|done| done.as_ref().is_ok_and(|open| !open.is_stale())) =>
-                {
-                    again.clone()
-                }
-                _ => {
-                    let name = self.name.clone();
-                    let fresh = async move { open(&name).await.map_err(Rc::new) }.boxed_local().shared();
-                    current.insert(fresh).clone()
-                }
+            state => {
+                *state = State::Opening(vec![seat]);
+                true
             }
         };
-        opening.await.map_err(|error| error.duplicate())
+        if is_first {
+            let this = Rc::clone(self);
+            // Not a part of this call, which may be given up.
+            spawn_local(async move {
+                let opened = open(&this.name).await;
+                this.settle(&opened);
+            });
+        }
+        opened.await.unwrap_or_else(|_| Err(Failed::unknown().into()))
     }
 
-    pub(super) fn close(&self) {
-        let opening = self.opening.take();
-        if let Some(Ok(open)) = opening.as_ref().and_then(Shared::peek) {
+    fn settle(&self, opened: &Result<Rc<Open>, Error>) {
+        let next = match opened {
+            Ok(open) if !self.is_closed.get() => State::Open(Rc::clone(open)),
+            _ => State::Closed,
+        };
+        let State::Opening(seats) = self.state.replace(next) else { return };
+        for seat in seats {
+            // Who has gone needs no answer.
+            let _ = seat.send(opened.as_ref().map(Rc::clone).map_err(Error::duplicate));
+        }
+    }
+
+    /// The next call opens another.
+    pub(super) fn give_up(&self) {
+        if let State::Open(open) = &*self.state.borrow() {
             open.give_up();
         }
+    }
+
+    /// There is no next call.
+    pub(super) fn close(&self) {
+        self.is_closed.set(true);
+        self.give_up();
     }
 }
 

@@ -41,7 +41,8 @@ impl Guesses {
 }
 
 fn place_of(key: &Key) -> (usize, u32) {
-    let word = key.word();
+    let [a, b, c, d, ..] = *key.bytes();
+    let word = u32::from_le_bytes([a, b, c, d]);
     // The second bit tells it from nothing, the first is for what was there.
     (word as usize % REMEMBERED, (word & !3) | 2)
 }

@@ -11,7 +11,6 @@ mod waits;
 
 use std::{cell::RefCell, fmt, rc::Rc};
 
-use bytes::Bytes;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
 use web_sys::{IdbKeyRange, IdbObjectStore};
@@ -21,7 +20,7 @@ use self::{
     connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
     stage::{Chunks, StagedChunks, put_away},
     sys::Failed,
-    value::{Found, chunks_of, value},
+    value::{Found, chunks_of, stored, value},
 };
 use super::{
     DirectoryOptions, DirectoryStorage,
@@ -32,7 +31,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::{ACTIVITY_AT, HEADER, Head, Lineage},
+    record::{ACTIVITY_AT, HEADER, Head},
     session::{Durability, Tags},
 };
 
@@ -115,10 +114,10 @@ impl IndexedDb {
             stage::check_kept(grant.transaction(), stage.name()).await?;
         }
         if !grant.is_guess {
-            guesses.learn(key, !grant.value.is_undefined());
+            guesses.learn(key, grant.value.is_some());
         }
         // From here to the last request nothing is waited for: the transaction would end.
-        let found = Found::read(&grant.value);
+        let found = Found::read(key, grant.value.as_ref());
         let current = match &found {
             Ok(None) => Current::Nothing,
             Ok(Some(found)) => Current::Record(&found.head),
@@ -135,7 +134,7 @@ impl IndexedDb {
         if !applied? {
             return Ok(());
         }
-        guesses.note(key, !grant.value.is_undefined());
+        guesses.note(key, grant.value.is_some());
         grant.done().await.map_err(|failed| {
             // Whoever has guessed, here or in the same batch, asks the next time.
             if matches!(&failed, Refused::Failed(failed) if failed.is_taken()) {
@@ -144,15 +143,6 @@ impl IndexedDb {
             }
             failed.into()
         })
-    }
-
-    /// Makes a change that leaves no content behind where there is room for nothing: what is there goes first.
-    async fn make_room(&self, key: &Key, decided: Option<Change>, manner: &Manner) -> Result<(), Error> {
-        let nothing = &mut Content::None;
-        self.attempt(key, nothing, &mut |_, _: Current<'_>| Ok(Change::Remove), manner).await?;
-        // As it was decided at first: what others have written since then ends with it.
-        let mut again = |_, _: Current<'_>| Ok(decided.clone().unwrap_or(Change::Leave));
-        Ok(self.attempt(key, nothing, &mut again, manner).await?)
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
@@ -164,8 +154,11 @@ impl IndexedDb {
         let values = records.get_all_with_key_and_limit(&range, limit).map_err(Failed::from)?;
         let values: Array = transaction.result(&values).await?.unchecked_into();
         let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
-        let whole =
-            |(key, value): (JsValue, JsValue)| Some((key.as_string()?, Found::read(&value).ok()??.head));
+        let whole = |(name, value): (JsValue, JsValue)| {
+            let name = name.as_string()?;
+            let found = Found::read(&Key::from_hex(&name)?, stored(&value).as_ref());
+            Some((name, found.ok()??.head))
+        };
         let heads = keys.iter().zip(values.iter()).filter_map(whole).collect();
         let is_end = keys.length() < limit;
         let last = if is_end { None } else { keys.get(keys.length() - 1).as_string() };
@@ -186,7 +179,7 @@ fn apply(
         return Err(Stopped::Otherwise(Manner::default()));
     }
     let name = JsValue::from(key.hex());
-    let left = chunks_of(&grant.value);
+    let left = grant.value.as_ref().and_then(chunks_of);
     let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
     let tags = match &change {
         Change::Publish(head) => head.tags.clone(),
@@ -202,39 +195,39 @@ fn apply(
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
-            let Some(mut old) = old else { return Ok(false) };
-            old.record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
-            let next = value(&old.record, old.chunks.as_deref());
-            put(&records, &next, &name)?;
-            next
+            let Some(old) = old else { return Ok(false) };
+            let mut record = old.record.to_vec();
+            record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
+            Some(value(key, record, old.chunks.as_deref()))
         }
         Change::Publish(head) => {
             let next = match content {
                 Content::Staged(stage) => {
                     stage::adopt(&grant.store(STAGES)?, stage.name())?;
-                    value(&head.apart().record(&[]), Some(stage.name()))
+                    value(key, head.apart().record(&[]), Some(stage.name()))
                 }
-                Content::Whole(bytes) => value(&head.record(bytes), None),
-                Content::None | Content::Same => value(&head.record(&[]), None),
+                Content::Whole(bytes) => value(key, head.record(bytes), None),
+                Content::None | Content::Same => value(key, head.record(&[]), None),
             };
-            if grant.is_guess {
-                // Fails where something is there after all, and with it all that was guessed.
-                records.add_with_key(&next, &name).map_err(Failed::from)?;
-            } else {
-                put(&records, &next, &name)?;
-            }
-            next
+            Some(next)
         }
-        Change::Remove => {
-            records.delete(&name).map_err(Failed::from)?;
-            JsValue::UNDEFINED
-        }
+        Change::Remove => None,
         Change::Quarantine => {
-            put(&grant.store(DAMAGED)?, &put_away(&grant.value), &name)?;
-            records.delete(&name).map_err(Failed::from)?;
-            JsValue::UNDEFINED
+            let damaged = sys::bytes(grant.value.as_deref().unwrap_or_default());
+            put(&grant.store(DAMAGED)?, &put_away(&damaged), &name)?;
+            None
         }
     };
+    match &next {
+        // Fails where something is there after all, and with it all that was guessed.
+        Some(next) if grant.is_guess => {
+            records.add_with_key(&sys::bytes(next), &name).map_err(Failed::from)?;
+        }
+        Some(next) => put(&records, &sys::bytes(next), &name)?,
+        None => {
+            records.delete(&name).map_err(Failed::from)?;
+        }
+    }
     if let Some(left) = left.filter(|_| is_moved) {
         stage::leave(&grant.store(STAGES)?, &left)?;
     }
@@ -263,14 +256,16 @@ impl Directory for IndexedDb {
         let seat = self.batches.look(key.hex());
         Box::pin(async move {
             let value = seat.await.map_err(|_| Failed::unknown())??;
-            self.batches.guesses.note(key, !value.is_undefined());
-            let Some(Found { head, record, chunks }) = Found::read(&value)? else { return Ok(None) };
+            self.batches.guesses.note(key, value.is_some());
+            let Some(Found { head, record, chunks }) = Found::read(key, value.as_ref())? else {
+                return Ok(None);
+            };
             let body = if let Some(name) = chunks {
                 let batches = Rc::clone(&self.batches);
                 Body::Pieces(Box::new(Chunks { batches, name, next: 0 }))
             } else {
                 let end = record.len() - head.tags_block().len();
-                Body::Whole(Bytes::from(record).slice(HEADER..end))
+                Body::Whole(record.slice(HEADER..end))
             };
             Ok(Some(Record { head, body }))
         })
@@ -299,14 +294,8 @@ impl Directory for IndexedDb {
                 is_guess: matches!(content, Content::Whole(_)),
                 is_alone: false,
             };
-            let mut decided = None;
-            let mut decide = |before: Option<Lineage>, current: Current<'_>| {
-                let change = decide.decide(before, current)?;
-                decided = Some(change.clone());
-                Ok(change)
-            };
             loop {
-                match self.attempt(key, content, &mut decide, &manner).await {
+                match self.attempt(key, content, decide, &manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
@@ -320,19 +309,13 @@ impl Directory for IndexedDb {
                         manner.is_wide |= other.is_wide;
                         manner.is_guess &= other.is_guess || other.is_wide;
                     }
-                    // A tombstone needs room as well: that of what it takes the place of.
-                    Err(Stopped::Refused(Refused::Failed(failed)))
-                        if failed.is_quota() && manner.is_alone && matches!(content, Content::None) =>
-                    {
-                        return self.make_room(key, decided, &manner).await;
-                    }
                     // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
                         tries += 1;
                         manner.is_alone = true;
                         if failed.is_lost_connection() {
                             is_uncertain = true;
-                            self.connection.close();
+                            self.connection.give_up();
                         }
                     }
                     Err(stopped) => {

@@ -189,7 +189,14 @@ impl StagedChunks {
 impl Stage for StagedChunks {
     fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
         Box::pin(async move {
-            let put = self.put(&piece).await.map_err(Error::from);
+            let put = match self.put(&piece).await {
+                // Over another connection; Firefox refuses the first of those who come after an exceeded quota.
+                Err(Stopped::Refused(Refused::Failed(failed))) if failed.is_lost_connection() => {
+                    self.put(&piece).await
+                }
+                put => put,
+            };
+            let put = put.map_err(Error::from);
             self.count += 1;
             (self as Box<dyn Stage>, put)
         })
