@@ -9,7 +9,11 @@ mod sys;
 mod value;
 mod waits;
 
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
@@ -48,7 +52,14 @@ impl DirectoryStorage {
         let connection = Rc::new(Connection::new(name.to_owned()));
         let strict = options.durability == Durability::Strict;
         let batches = Batches::new(Rc::clone(&connection), strict);
-        Self::on(Box::new(IndexedDb { connection, batches, looked_at: RefCell::default() }), options)
+        let medium = IndexedDb {
+            connection,
+            batches,
+            looked_at: RefCell::default(),
+            is_looking: Cell::default(),
+            owed: Cell::default(),
+        };
+        Self::on(Box::new(medium), options)
     }
 }
 
@@ -57,6 +68,18 @@ struct IndexedDb {
     batches: Rc<Batches>,
     /// Up to which key the last sweep has looked.
     looked_at: RefCell<String>,
+    is_looking: Cell<bool>,
+    /// How many records those did not look at who came while another did.
+    owed: Cell<u32>,
+}
+
+/// Says that nobody looks any more, also where the work is given up.
+struct Looking<'a>(&'a Cell<bool>);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 /// Why an attempt did not succeed.
@@ -347,8 +370,16 @@ impl Directory for IndexedDb {
 
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
         Box::pin(async move {
-            let after = self.looked_at.take();
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            if limit < PAGE && self.is_looking.get() {
+                // Many writes of one turn look once, for a good part of them; the next one looks for more.
+                self.owed.set((self.owed.get() + limit).min(PAGE));
+                return Ok(Vec::new());
+            }
+            self.is_looking.set(true);
+            let _looking = Looking(&self.is_looking);
+            let limit = limit.saturating_add(self.owed.take());
+            let after = self.looked_at.take();
             let (mut page, mut last) = self.page(&after, limit).await?;
             let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
             if last.is_empty() && !after.is_empty() && left > 0 {
