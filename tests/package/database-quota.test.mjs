@@ -1,10 +1,10 @@
 // A page that may keep little more than `settings.quota` bytes.
 import { DirectoryStorage } from "sessile";
-import { aheadBy, keysIn, nameDatabase } from "./databases.mjs";
+import { keysIn, nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection } from "./expect.mjs";
 import { describe, it, settings } from "./harness.mjs";
 
-const DAY = 24 * 60 * 60 * 1_000;
+const HOUR = 60 * 60 * 1_000;
 const SMALL = 60 * 1024;
 const LARGE = 2 * 1024 * 1024;
 const PIECE = 64 * 1024;
@@ -40,66 +40,92 @@ async function fill(storage, length) {
   throw new Error(`${most} sessions of ${length} bytes found room in ${settings.quota} bytes`);
 }
 
+/** Sweeps until nothing is left that has expired. What cannot be removed for want of room is removed by a later sweep. */
+async function sweepAll(storage) {
+  for (let sweeps = 0, removed = 1; removed > 0; sweeps += 1) {
+    if (sweeps === 100) throw new Error("sweeps find no end");
+    removed = await storage.sweep().catch((error) => {
+      equal(error.code, "ERR_SESSION_QUOTA", `code of "${error.message}"`);
+      return 1;
+    });
+  }
+}
+
+/** WebKit gives what is free in a database to nobody until the whole of it is removed. */
+const freesByRemoval = navigator.userAgent.includes("AppleWebKit") && !navigator.userAgent.includes("Chrome");
+
 /** Resolves when there are no chunks but those of these sessions: what is given up is cleared behind the failure. */
 async function cleared(name, expected) {
   while ((await keysIn(name)).chunks.length !== expected) await undefined;
 }
 
-for (const durability of ["relaxed", "strict"]) {
-  describe(`a full database, ${durability}`, () => {
-    const name = nameDatabase();
-    const storage = new DirectoryStorage(name, { durability });
-    let count;
+// Each durability on a page of its own: what one frees, an engine may count for a while.
+const { durability } = settings;
 
-    it("refuses what finds no room, and keeps what is there", async () => {
-      await storage.set("kept", content(7, SMALL));
-      await stream(storage, "kept large", LARGE);
-      count = await fill(storage, SMALL);
-      equal(count > 4, true, `more than a few of them (${count}) find room`);
-      equal(await storage.get(`session ${count}`), undefined, "the one that was refused");
-      for (let number = 0; number < count; number += 1) {
-        equal(numberOf(await storage.get(`session ${number}`)), number, "content");
-      }
-    });
+describe(`a full database, ${durability}`, () => {
+  const name = nameDatabase();
+  let now = Date.now();
+  const open = () => new DirectoryStorage(name, { durability, idleTimeout: HOUR, clock: () => now });
+  let storage = open();
+  let count;
 
-    it("leaves a session as it was whose new content finds no room, whole or as a stream", async () => {
-      for (const call of [
-        () => storage.set("kept", content(8, settings.quota)),
-        () => stream(storage, "kept", 4 * settings.quota),
-        () => stream(storage, "new", 4 * settings.quota),
-      ]) {
-        const error = await rejection(call());
-        equal(error.code, "ERR_SESSION_QUOTA", `code of "${error.message}"`);
-      }
-      equal(numberOf(await storage.get("kept")), 7, "content");
-      equal(await storage.get("new"), undefined, "what was never whole");
-      const large = await storage.get("kept large");
-      equal(large.data.length, LARGE, "the length of a large content");
-      await cleared(name, LARGE / PIECE);
-    });
-
-    it("lets each of many calls at once succeed that finds room", async () => {
-      const calls = Array.from({ length: 8 }, (_, number) =>
-        storage.set(`small ${number}`, number === 3 ? content(number, settings.quota) : content(number, 100)),
-      );
-      const settled = await Promise.allSettled(calls);
-      equal(settled[3].reason?.code, "ERR_SESSION_QUOTA", "code of the one that is too large");
-      for (const [number, { status, reason }] of settled.entries()) {
-        const found = await storage.get(`small ${number}`);
-        equal(numberOf(found), status === "fulfilled" ? number : undefined, "content");
-        if (status === "rejected") equal(reason.code, "ERR_SESSION_QUOTA", `code of "${reason.message}"`);
-      }
-    });
-
-    it("takes sessions again once others have gone", async () => {
-      for (let number = 0; number < count; number += 1) await storage.invalidate(`session ${number}`);
-      await storage.invalidate("kept large");
-      await aheadBy(DAY, () => storage.sweep());
-      await storage.set("kept", content(9, SMALL));
-      equal(numberOf(await storage.get("kept")), 9, "content");
-      await stream(storage, "new", LARGE / 2);
-      equal((await storage.get("new")).data.length, LARGE / 2, "the length of a stream");
-      await storage.close();
-    });
+  it("refuses what finds no room, and keeps what is there", async () => {
+    await storage.set("kept", content(7, SMALL));
+    await stream(storage, "kept large", LARGE);
+    count = await fill(storage, SMALL);
+    equal(count > 4, true, `more than a few of them (${count}) find room`);
+    equal(await storage.get(`session ${count}`), undefined, "the one that was refused");
+    for (let number = 0; number < count; number += 1) {
+      equal(numberOf(await storage.get(`session ${number}`)), number, "content");
+    }
   });
-}
+
+  it("leaves a session as it was whose new content finds no room, whole or as a stream", async () => {
+    for (const call of [
+      () => storage.set("kept", content(8, settings.quota)),
+      () => stream(storage, "kept", 4 * settings.quota),
+      () => stream(storage, "new", 4 * settings.quota),
+    ]) {
+      const error = await rejection(call());
+      equal(error.code, "ERR_SESSION_QUOTA", `code of "${error.message}"`);
+    }
+    equal(numberOf(await storage.get("kept")), 7, "content");
+    equal(await storage.get("new"), undefined, "what was never whole");
+    const large = await storage.get("kept large");
+    equal(large.data.length, LARGE, "the length of a large content");
+    await cleared(name, LARGE / PIECE);
+  });
+
+  it("lets each of many calls at once succeed that finds room", async () => {
+    const calls = Array.from({ length: 8 }, (_, number) =>
+      storage.set(`small ${number}`, number === 3 ? content(number, settings.quota) : content(number, 100)),
+    );
+    const settled = await Promise.allSettled(calls);
+    equal(settled[3].reason?.code, "ERR_SESSION_QUOTA", "code of the one that is too large");
+    for (const [number, { status, reason }] of settled.entries()) {
+      const found = await storage.get(`small ${number}`);
+      equal(numberOf(found), status === "fulfilled" ? number : undefined, "content");
+      if (status === "rejected") equal(reason.code, "ERR_SESSION_QUOTA", `code of "${reason.message}"`);
+    }
+  });
+
+  it("takes sessions again once others have expired", async () => {
+    now += 2 * HOUR;
+    await sweepAll(storage);
+    for (let number = 0; number < count; number += 1) {
+      equal(await storage.get(`session ${number}`), undefined, "a session that has expired");
+    }
+    if (freesByRemoval) {
+      equal((await rejection(storage.set("kept", content(9, SMALL)))).code, "ERR_SESSION_QUOTA", "code");
+      await storage.close();
+      await removeDatabase(name);
+      storage = open();
+    }
+    await storage.set("kept", content(9, SMALL));
+    equal(numberOf(await storage.get("kept")), 9, "content");
+    await stream(storage, "new", LARGE / 2);
+    equal((await storage.get("new")).data.length, LARGE / 2, "the length of a stream");
+    await storage.close();
+    await removeDatabase(name);
+  });
+});

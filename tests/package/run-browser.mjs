@@ -1,5 +1,5 @@
 // Runs a suite in a page of a browser, from the files as they are installed, found through an import map:
-// `run-browser.mjs APP firefox main`, `run-browser.mjs APP webkit slim bytes`, `run-browser.mjs APP chromium quota`.
+// `run-browser.mjs APP firefox main`, `run-browser.mjs APP webkit slim bytes`, `run-browser.mjs APP chromium quota strict`.
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -32,7 +32,8 @@ async function runOnPage(page, origin) {
     async (name, kind, wasmUrl, quota) => {
       const { runSuite } = await import(`${location.origin}/suite.mjs`);
       const { wasmSource } = await import(`${location.origin}/wasm-source.mjs`);
-      if (kind === null) return runSuite(name, { databases: true, quota }, console.log);
+      if (kind === null) return runSuite(name, { databases: true }, console.log);
+      if (name === "quota") return runSuite(name, { quota, durability: kind }, console.log);
       const bytes = new Uint8Array(await (await fetch(wasmUrl)).arrayBuffer());
       return runSuite(name, { source: kind, wasm: wasmSource(kind, bytes, wasmUrl) }, console.log);
     },

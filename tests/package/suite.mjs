@@ -4,7 +4,7 @@ import { run, settings } from "./harness.mjs";
 /**
  * `main` is everything that holds wherever `sessile` is imported; `slim` is `sessile/slim` with its wasm from
  * `given.source`: "module", "bytes", "response", "untyped-response" or "url"; `databases` is what happens to a browser's
- * databases, and `quota` what happens on a page that may keep `given.quota` bytes.
+ * databases, and `quota` what happens on a page that may keep `given.quota` bytes, with `given.durability`.
  */
 export async function runSuite(name, given, log) {
   Object.assign(settings, given);

@@ -195,7 +195,9 @@ fn in_browser(setup: &Setup, engine: &str, variable: &str, program: &Path) -> Re
     };
     let mut counts = run(&["main"])?;
     counts += run(&["databases"])?;
-    counts += run(&["quota"])?;
+    for durability in ["relaxed", "strict"] {
+        counts += run(&["quota", durability])?;
+    }
     for source in SOURCES {
         counts += run(&["slim", source])?;
     }

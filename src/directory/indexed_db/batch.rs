@@ -12,7 +12,7 @@ use wasm_bindgen_futures::spawn_local;
 use web_sys::IdbObjectStore;
 
 use super::{
-    connection::{Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
+    connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
     fetch::{PAGE, fetch},
     guess::Guesses,
     sys::{Failed, Transaction},
@@ -58,17 +58,21 @@ struct Changes {
     seats: Seats<Grant>,
     /// Whether one of them needs more than the records.
     is_wide: bool,
+    is_full: bool,
     /// Whether one of them has to know what is there.
     is_asking: bool,
 }
 
 /// How a change is made.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // none of them says anything of the others
 pub(super) struct Manner {
     /// In a transaction of its own.
     pub(super) is_alone: bool,
     /// With all stores at hand, in place of the records alone.
     pub(super) is_wide: bool,
+    /// Where there is no room: what goes, goes at once.
+    pub(super) is_full: bool,
     /// On a guess that there is nothing, which the database proves or disproves.
     pub(super) is_guess: bool,
 }
@@ -119,6 +123,7 @@ impl Batches {
             let mut changes = self.changes.borrow_mut();
             let changes = if manner.is_alone { &mut own } else { &mut *changes };
             changes.is_wide |= manner.is_wide;
+            changes.is_full |= manner.is_full;
             changes.is_asking |= !(manner.is_guess && self.guesses.is_new(key));
             take_seat(&mut changes.seats, key.hex(), seat)
         };
@@ -180,18 +185,23 @@ impl Batches {
     }
 
     async fn run_changes(&self, changes: Changes) {
-        let Changes { seats, is_wide, is_asking } = changes;
+        let Changes { seats, is_wide, is_full, is_asking } = changes;
         let wide = self.wide.get();
         self.wide.set(wide.saturating_sub(1));
         let is_wide = is_wide || wide > 0;
         let begun = async {
-            let stores: &[&str] = if is_wide { &[RECORDS, TAGS, STAGES, DAMAGED] } else { &[RECORDS] };
+            let stores: &[&str] = match (is_full, is_wide) {
+                (true, _) => &[RECORDS, TAGS, STAGES, DAMAGED, CHUNKS],
+                (_, true) => &[RECORDS, TAGS, STAGES, DAMAGED],
+                _ => &[RECORDS],
+            };
             let transaction = self.begin(stores, true).await?;
             let end = transaction.end();
             let work = Rc::new(Work {
                 for_end: RefCell::default(),
                 transaction,
-                is_wide,
+                is_wide: is_wide || is_full,
+                is_full,
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
@@ -254,6 +264,7 @@ fn refuse<T>(seats: Seats<T>, refused: &Refused) {
 struct Work {
     transaction: Transaction,
     is_wide: bool,
+    is_full: bool,
     /// Those who wait for its end.
     for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
     /// Those of one key see each other's changes, one after another.
@@ -309,6 +320,10 @@ impl Grant {
     /// Whether it has all stores, or the records alone.
     pub(super) fn is_wide(&self) -> bool {
         self.work.is_wide
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.work.is_full
     }
 
     /// What is there from now on.

@@ -21,7 +21,7 @@ use web_sys::{IdbKeyRange, IdbObjectStore};
 
 use self::{
     batch::{Batches, Grant, Manner, Refused},
-    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
+    connection::{CHUNKS, Connection, DAMAGED, RECORDS, STAGES, TAGS},
     stage::{Chunks, StagedChunks, put_away},
     sys::Failed,
     value::{Found, chunks_of, stored, value},
@@ -252,7 +252,11 @@ fn apply(
         }
     }
     if let Some(left) = left.filter(|_| is_moved) {
-        stage::leave(&grant.store(STAGES)?, &left)?;
+        if grant.is_full() {
+            stage::clear(&grant.store(CHUNKS)?, &left)?;
+        } else {
+            stage::leave(&grant.store(STAGES)?, &left)?;
+        }
     }
     for tag in tags.iter().filter(|tag| !old_tags.contains(tag)) {
         put(&grant.store(TAGS)?, &JsValue::TRUE, &entry(tag, &name))?;
@@ -315,7 +319,7 @@ impl Directory for IndexedDb {
             let mut manner = Manner {
                 is_wide: matches!(content, Content::Staged(_)),
                 is_guess: matches!(content, Content::Whole(_)),
-                is_alone: false,
+                ..Manner::default()
             };
             loop {
                 match self.attempt(key, content, decide, &manner).await {
@@ -336,6 +340,7 @@ impl Directory for IndexedDb {
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
                         tries += 1;
                         manner.is_alone = true;
+                        manner.is_full = failed.is_quota() && matches!(content, Content::None);
                         if failed.is_lost_connection() {
                             is_uncertain = true;
                             self.connection.give_up();

@@ -59,6 +59,12 @@ pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
     Ok(())
 }
 
+/// Clears away the chunks of this name.
+pub(super) fn clear(chunks: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
+    chunks.delete(IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX))?.as_ref())?;
+    Ok(())
+}
+
 /// Refuses what has been cleared away since it was written: it took too long, or somebody removed the database.
 pub(super) async fn check_kept(transaction: &Transaction, name: &str) -> Result<(), Stopped> {
     let marker = transaction.store(STAGES)?.get(&name.into()).map_err(Failed::from)?;
@@ -120,8 +126,7 @@ async fn remove(batches: &Rc<Batches>, name: &str, if_past: bool) -> Result<(), 
     let stages = transaction.store(STAGES)?;
     let marker = || stages.get(&name.into()).map_err(Failed::from);
     if !if_past || is_past(&transaction.result(&marker()?).await?) {
-        let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
-        transaction.store(CHUNKS)?.delete(&all).map_err(Failed::from)?;
+        clear(&transaction.store(CHUNKS)?, name)?;
         stages.delete(&name.into()).map_err(Failed::from)?;
     }
     Ok(end.done().await?)

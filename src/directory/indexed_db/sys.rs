@@ -132,6 +132,10 @@ impl Failed {
         self.0 == "ConstraintError"
     }
 
+    pub(super) fn is_quota(&self) -> bool {
+        self.0 == "QuotaExceededError"
+    }
+
     /// Whether the connection is of no use any more. Some engines lose theirs when a page comes back to the front.
     pub(super) fn is_lost_connection(&self) -> bool {
         matches!(&*self.0, "InvalidStateError" | "UnknownError" | "AbortError" | "")
