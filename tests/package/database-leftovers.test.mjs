@@ -65,6 +65,28 @@ function withDatabase(work) {
   };
 }
 
+/** A request whose success is told when `work` is done. */
+function late(request, work) {
+  const told = {
+    get result() {
+      return request.result;
+    },
+    get error() {
+      return request.error;
+    },
+    set onsuccess(listener) {
+      request.onsuccess = async () => {
+        await work();
+        listener({ type: "success", target: told, currentTarget: told });
+      };
+    },
+    set onerror(listener) {
+      request.onerror = () => listener({ type: "error", target: told, currentTarget: told });
+    },
+  };
+  return told;
+}
+
 const counts = async (name) => {
   const { records, chunks, stages } = await keysIn(name);
   return `${records.length} records, ${chunks.length} chunks, ${stages.length} stages`;
@@ -108,6 +130,38 @@ describe("what is left in a database", () => {
       equal(new TextDecoder().decode((await storage.get(id)).data), "before", "content");
       await aheadBy(2 * (DAY + MINUTE), () => storage.sweep());
       equal(await counts(name), "1 records, 0 chunks, 0 stages", "after a sweep");
+    }),
+  );
+
+  it(
+    "by a write that is published while a sweep looks at it is not cleared",
+    withDatabase(async (storage, name) => {
+      const staged = Promise.withResolvers();
+      const held = Promise.withResolvers();
+      const write = storage.write(id, async (channel) => {
+        await channel.getWriter().write(new Uint8Array(3 * PIECE).fill(5));
+        staged.resolve();
+        await held.promise;
+      });
+      await staged.promise;
+      // What the sweep finds past its day is published before the sweep goes on.
+      const { getAll } = IDBObjectStore.prototype;
+      IDBObjectStore.prototype.getAll = function (...words) {
+        const request = getAll.apply(this, words);
+        if (this.name !== "stages") return request;
+        IDBObjectStore.prototype.getAll = getAll;
+        return late(request, () => {
+          held.resolve();
+          return write;
+        });
+      };
+      try {
+        await aheadBy(DAY + MINUTE, () => new DirectoryStorage(name).sweep());
+      } finally {
+        IDBObjectStore.prototype.getAll = getAll;
+      }
+      await write;
+      equal((await storage.get(id)).data.length, 3 * PIECE, "the length of the content");
     }),
   );
 
