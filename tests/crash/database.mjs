@@ -41,7 +41,9 @@ const LONGEST_LIFE = 1_000;
 const STARTS_WITHIN = 20_000;
 
 const rules = new Rules(RULES);
-const ledger = new Ledger(rules);
+// Chromium takes its own files for damaged, now and then, where a kill has cut one off, and begins with an empty database;
+// so it does with a page that does nothing but put values by hand.
+const ledger = new Ledger(rules, { losesAll: engine === "chromium" });
 
 /** Takes what the writers tell, in the order in which it comes. */
 async function listen() {
@@ -94,12 +96,6 @@ console.log(`${engine}: ${kills} kills`);
 const began = performance.now();
 let page;
 try {
-  // Chromium keeps the list of sites for half a minute before it writes it down: a site that it does not know when it is
-  // killed may lose all that it keeps, whoever has written it.
-  page = await openPage(engine, { profile });
-  await page.goto(`${server.origin}/crash.html`);
-  ledger.check(await look(page, "survey"));
-  await page.close();
   for (let kill = 0; kill <= kills; kill += 1) {
     page = await openPage(engine, { profile });
     await page.goto(`${server.origin}/crash.html`);
@@ -117,7 +113,7 @@ try {
     // xtask takes a silent program for one that hangs.
     console.log(`  ${kill + 1} kills: ${ledger.told}`);
   }
-  ledger.checkSwept(await look(page, "sweep"));
+  ledger.checkSwept(await look(page, "sweep"), kills);
 } finally {
   await page?.kill();
   listener.closeAllConnections();
