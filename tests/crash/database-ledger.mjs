@@ -13,7 +13,9 @@ export const RULES = {
     "after a sweep there are the sessions that were there, their chunks and their tags, and nothing else",
 };
 
-const PIECE = 64 * 1024;
+/** The largest content that lies in its record, and the length of the chunks in which a larger one lies. */
+const WHOLE = 60 * 1024;
+const CHUNK = 32 * 1024;
 
 export class Ledger {
   life = 0;
@@ -139,9 +141,9 @@ export class Ledger {
     const same = JSON.stringify(before.found) === JSON.stringify(after.found);
     this.#rules.check("swept", same, () => "a sweep has changed the sessions");
     const sessions = Object.values(after.found);
-    const lengths = sessions.map(({ what }) => Math.max(what.length, 512)).filter((length) => length > PIECE);
+    const lengths = sessions.map(({ what }) => Math.max(what.length, 512)).filter((length) => length > WHOLE);
     const expected = {
-      chunks: lengths.reduce((total, length) => total + Math.ceil(length / PIECE), 0),
+      chunks: lengths.reduce((total, length) => total + Math.ceil(length / CHUNK), 0),
       damaged: 0,
       records: sessions.length,
       stages: 0,

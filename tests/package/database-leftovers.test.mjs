@@ -1,6 +1,6 @@
 // What those leave in a database who end in the middle of a stream, and what a sweep makes of it.
 import { DirectoryStorage } from "sessile";
-import { aheadBy, keysIn, nameDatabase, removeDatabase } from "./databases.mjs";
+import { aheadBy, inStore, keysIn, nameDatabase, removeDatabase, resultOf } from "./databases.mjs";
 import { equal, matches, rejection } from "./expect.mjs";
 import { describe, it } from "./harness.mjs";
 
@@ -99,13 +99,13 @@ describe("what is left in a database", () => {
       withDatabase(async (storage, name) => {
         await storage.set(id, "before");
         const end = await begin(name);
-        // Three pieces lie there: the fourth waits for what comes behind it.
-        equal(await counts(name), "1 records, 3 chunks, 1 stages", "while it is written");
+        // Three pieces lie there, in two chunks each: the fourth waits for what comes behind it.
+        equal(await counts(name), "1 records, 6 chunks, 1 stages", "while it is written");
         end();
         equal(new TextDecoder().decode((await storage.get(id)).data), "before", "content");
         equal(await storage.sweep(), 0, "sessions that were swept");
         await aheadBy(DAY - MINUTE, () => storage.sweep());
-        equal(await counts(name), "1 records, 3 chunks, 1 stages", "before its day is over");
+        equal(await counts(name), "1 records, 6 chunks, 1 stages", "before its day is over");
         await aheadBy(DAY + MINUTE, () => storage.sweep());
         equal(await counts(name), "1 records, 0 chunks, 0 stages", "after a sweep");
         equal(new TextDecoder().decode((await storage.get(id)).data), "before", "content");
@@ -179,9 +179,31 @@ describe("what is left in a database", () => {
         return length;
       });
       equal(read, content.length, "bytes that were read");
-      equal(await counts(name), "1 records, 3 chunks, 1 stages", "before the ten minutes are over");
+      equal(await counts(name), "1 records, 6 chunks, 1 stages", "before the ten minutes are over");
       await aheadBy(11 * MINUTE, () => storage.sweep());
       equal(await counts(name), "1 records, 0 chunks, 0 stages", "after a sweep");
+    }),
+  );
+
+  it(
+    "is no value so large that an engine keeps it in a file of its own",
+    withDatabase(async (storage, name) => {
+      for (const length of [0, 1, 32_768, 61_440, 61_441, 65_535, 65_536, 65_537, 131_072, 131_073]) {
+        const content = new Uint8Array(length).map((_, at) => at % 251);
+        await storage.set(id, content, { tags: ["a tag"] });
+        const { data, info } = await storage.get(id);
+        equal(
+          data.length === length && data.every((byte, at) => byte === at % 251),
+          true,
+          `the content of ${length}`,
+        );
+        equal(info.byteLength, length, "length");
+        for (const store of ["records", "chunks"]) {
+          const values = await inStore(name, store, (own) => resultOf(own.getAll()));
+          for (const value of values)
+            equal(value.length < 63 * 1_024, true, `a value of ${value.length} bytes`);
+        }
+      }
     }),
   );
 });

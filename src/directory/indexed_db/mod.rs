@@ -314,6 +314,13 @@ impl Directory for IndexedDb {
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
+            if let Content::Whole(bytes) = content
+                && bytes.len() > stage::WHOLE
+            {
+                let (stage, put) = self.stage().await?.append(bytes.clone()).await;
+                put?;
+                *content = Content::Staged(stage);
+            }
             let mut tries = 0;
             let mut is_uncertain = false;
             let mut manner = Manner {

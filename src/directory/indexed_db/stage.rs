@@ -14,11 +14,19 @@ use super::{
     sys::{self, Failed, Transaction},
 };
 use crate::{
-    directory::medium::{PIECE, Pieces, Stage},
+    directory::medium::{Pieces, Stage},
     error::{Error, ErrorKind},
     maybe_send::BoxFuture,
     record::{Head, corrupt},
 };
+
+/// How large a chunk is. Chromium keeps a value of more than 64 KiB in a file of its own, and drops, now and then, a whole
+/// database that has such files when the browser is killed.
+const CHUNK: usize = 32 * 1024;
+/// So many chunks are put together, and got.
+const CHUNKS_OF_PIECE: u32 = 2;
+/// The largest content that lies in the record itself, which for the same reason must not be much larger.
+pub(super) const WHOLE: usize = 60 * 1024;
 
 /// A content that nobody has published for so long is nobody's: a day, in milliseconds.
 const ABANDONED: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
@@ -149,14 +157,14 @@ impl StagedChunks {
         Self { batches, name, count: 0, marked: None, is_left: true, room: None }
     }
 
-    /// A clone of a view takes the whole buffer: only a full piece may go by way of the room.
-    fn bytes_of(&mut self, piece: &Bytes) -> Uint8Array {
-        if piece.len() != PIECE {
-            return sys::bytes(piece);
+    /// A clone of a view takes the whole buffer: only a full chunk may go by way of the room.
+    fn bytes_of(&mut self, chunk: &[u8]) -> Uint8Array {
+        if chunk.len() != CHUNK {
+            return sys::bytes(chunk);
         }
         #[allow(clippy::cast_possible_truncation)] // a small constant
-        let room = self.room.get_or_insert_with(|| Uint8Array::new_with_length(PIECE as u32));
-        room.copy_from(piece);
+        let room = self.room.get_or_insert_with(|| Uint8Array::new_with_length(CHUNK as u32));
+        room.copy_from(chunk);
         room.clone()
     }
 
@@ -185,8 +193,10 @@ impl StagedChunks {
             self.marked = Some((now, transaction.database()));
         }
         let chunks = transaction.store(CHUNKS)?;
-        let key = chunk(&self.name, self.count);
-        chunks.put_with_key(&self.bytes_of(piece), &key).map_err(Failed::from)?;
+        for (number, own) in (self.count..).zip(piece.chunks(CHUNK)) {
+            let key = chunk(&self.name, number);
+            chunks.put_with_key(&self.bytes_of(own), &key).map_err(Failed::from)?;
+        }
         Ok(end.done().await?)
     }
 }
@@ -202,7 +212,7 @@ impl Stage for StagedChunks {
                 put => put,
             };
             let put = put.map_err(Error::from);
-            self.count += 1;
+            self.count += CHUNKS_OF_PIECE;
             (self as Box<dyn Stage>, put)
         })
     }
@@ -242,11 +252,23 @@ pub(super) struct Chunks {
 impl Chunks {
     async fn read(&self) -> Result<Bytes, Error> {
         let transaction = self.batches.begin(&[CHUNKS], false).await?;
-        let request = transaction.store(CHUNKS)?.get(&chunk(&self.name, self.next)).map_err(Failed::from)?;
-        let found = transaction.result(&request).await?;
-        let piece =
-            found.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("a part of its content is missing"))?;
-        Ok(piece.to_vec().into())
+        let last = self.next + CHUNKS_OF_PIECE - 1;
+        let both = IdbKeyRange::bound(&chunk(&self.name, self.next), &chunk(&self.name, last));
+        let chunks = transaction.store(CHUNKS)?;
+        let both = both.map_err(Failed::from)?;
+        let request = chunks.get_all_with_key(&both).map_err(Failed::from)?;
+        let found: Array = transaction.result(&request).await?.unchecked_into();
+        let mut piece = Vec::new();
+        for found in found.iter() {
+            let own: Uint8Array = found.dyn_into().map_err(|_| corrupt("something else is in its place"))?;
+            let at = piece.len();
+            piece.resize(at + own.length() as usize, 0);
+            own.copy_to(&mut piece[at..]);
+        }
+        if piece.is_empty() {
+            return Err(corrupt("a part of its content is missing"));
+        }
+        Ok(piece.into())
     }
 }
 
@@ -254,7 +276,7 @@ impl Pieces for Chunks {
     fn next(mut self: Box<Self>) -> BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)> {
         Box::pin(async move {
             let piece = self.read().await;
-            self.next += 1;
+            self.next += CHUNKS_OF_PIECE;
             (self as Box<dyn Pieces>, piece)
         })
     }
