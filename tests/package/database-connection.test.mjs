@@ -1,7 +1,7 @@
 // What others do to the database while a storage has it open: a later version, a removal, one who holds it, and a
 // connection that the browser takes away.
 import { DirectoryStorage, SessionError } from "sessile";
-import { holdDatabase, keysIn, nameDatabase, removeDatabase, resultOf } from "./databases.mjs";
+import { clearSite, holdDatabase, keysIn, nameDatabase, removeDatabase, resultOf } from "./databases.mjs";
 import { equal, matches, rejection } from "./expect.mjs";
 import { describe, it } from "./harness.mjs";
 
@@ -212,11 +212,6 @@ describe("a database that another holds", () => {
 });
 
 describe("a connection that the browser takes away", () => {
-  /** As by a person who clears the site's data. */
-  const clearSite = async () => {
-    await (await fetch(`${location.origin}/suite.html?clear-site-data`, { cache: "no-store" })).text();
-  };
-
   it(
     "is replaced, once the site's data is cleared",
     withDatabase(async (storage) => {

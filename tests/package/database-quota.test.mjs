@@ -1,6 +1,6 @@
 // A page that may keep little more than `settings.quota` bytes.
 import { DirectoryStorage } from "sessile";
-import { keysIn, nameDatabase, removeDatabase } from "./databases.mjs";
+import { clearSite, keysIn, nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection } from "./expect.mjs";
 import { describe, it, settings } from "./harness.mjs";
 
@@ -53,7 +53,7 @@ async function sweepAll(storage) {
   }
 }
 
-/** Whether an engine uses again what has become free in a database; others do so later, or once all of it is removed. */
+/** Whether an engine uses again what has become free in a database; others do so later, or once all of it is cleared. */
 const usesAgain = navigator.userAgent.includes("Firefox");
 
 /** Resolves when there are no chunks but those of these sessions: what is given up is cleared behind the failure. */
@@ -125,7 +125,7 @@ describe(`a full database, ${durability}`, () => {
       if (refused !== undefined) equal(refused.code, "ERR_SESSION_QUOTA", `code of "${refused.message}"`);
       equal(usesAgain, false, "whether the room is used again");
       await storage.close();
-      await removeDatabase(name);
+      await clearSite();
       storage = open();
       await storage.set("kept", content(9, SMALL));
     }

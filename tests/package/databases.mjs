@@ -26,6 +26,11 @@ export function holdDatabase(name, version) {
   return resultOf(indexedDB.open(name, version));
 }
 
+/** Removes all that the site keeps, as a person does who clears its data. */
+export async function clearSite() {
+  await (await fetch(`${location.origin}/suite.html?clear-site-data`, { cache: "no-store" })).text();
+}
+
 /** What a database holds: the keys of each of its stores. */
 export async function keysIn(name) {
   const database = await holdDatabase(name);
