@@ -20,6 +20,7 @@ const CHUNK = 32 * 1024;
 export class Ledger {
   life = 0;
   #rules;
+  #losesAll;
   #ready = new Set();
   /** The highest number that was acknowledged, of each session: to anybody, and to those whose writes are strict. */
   #highest = new Map();
@@ -28,10 +29,12 @@ export class Ledger {
   #invalidated = new Map();
   /** The numbers of the shared session that were acknowledged, and to whom. */
   #links = new Map();
-  #counts = { acknowledged: 0, invalidated: 0, tried: 0, lost: 0 };
+  #counts = { acknowledged: 0, invalidated: 0, tried: 0, lost: 0, dropped: 0 };
 
-  constructor(rules) {
+  /** `losesAll`: whether the engine is known to drop a whole database, now and then, whose own files a kill has spoiled. */
+  constructor(rules, { losesAll = false } = {}) {
     this.#rules = rules;
+    this.#losesAll = losesAll;
   }
 
   get ready() {
@@ -39,10 +42,11 @@ export class Ledger {
   }
 
   get told() {
-    const { acknowledged, invalidated, tried, lost } = this.#counts;
+    const { acknowledged, invalidated, tried, lost, dropped } = this.#counts;
     return (
       `${acknowledged} writes and ${invalidated} invalidates acknowledged, ${tried} that had to fail; ` +
-      `${lost} relaxed ones lost`
+      `${lost} relaxed ones lost` +
+      (dropped > 0 ? `; the engine dropped its whole database ${dropped} times` : "")
     );
   }
 
@@ -78,6 +82,10 @@ export class Ledger {
 
   /** What a browser that was started anew has found. */
   check({ found, listed, sessions }) {
+    if (this.#losesAll && Object.keys(found).length === 0 && this.#strict.size > 0) {
+      this.#counts.dropped += 1;
+      for (const numbers of [this.#highest, this.#strict, this.#invalidated]) numbers.clear();
+    }
     for (const [id, { what, why }] of Object.entries(found)) {
       this.#rules.check(
         "whole",
@@ -126,7 +134,10 @@ export class Ledger {
     for (const [id, { what }] of Object.entries(found)) this.#strict.set(id, what.number);
   }
 
-  checkSwept({ before, after, stored }) {
+  /** Of so many kills. */
+  checkSwept({ before, after, stored }, kills) {
+    const { dropped } = this.#counts;
+    this.#rules.check("kept", dropped * 10 <= Math.max(kills, 20), () => `the database was dropped ${dropped} times`);
     const same = JSON.stringify(before.found) === JSON.stringify(after.found);
     this.#rules.check("swept", same, () => "a sweep has changed the sessions");
     const sessions = Object.values(after.found);

@@ -20,8 +20,8 @@ use crate::{
     record::{Head, corrupt},
 };
 
-/// How large a chunk is. Chromium keeps a value of more than 64 KiB in a file of its own, and drops, now and then, a whole
-/// database that has such files when the browser is killed.
+/// How large a chunk is. Chromium keeps a value of more than 64 KiB in a file of its own: one more thing that a kill can leave undone,
+/// for which it drops the whole database.
 const CHUNK: usize = 32 * 1024;
 /// So many chunks are put together, and got.
 const CHUNKS_OF_PIECE: u32 = 2;
@@ -264,6 +264,7 @@ impl Chunks {
             let at = piece.len();
             piece.resize(at + own.length() as usize, 0);
             own.copy_to(&mut piece[at..]);
+            sys::free(&own);
         }
         if piece.is_empty() {
             return Err(corrupt("a part of its content is missing"));

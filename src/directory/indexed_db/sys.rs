@@ -29,6 +29,11 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     fn commit(this: &Committing) -> Result<(), JsValue>;
 
+    type Detached;
+
+    #[wasm_bindgen(method, catch)]
+    fn transfer(this: &Detached, length: u32) -> Result<JsValue, JsValue>;
+
     #[wasm_bindgen(js_namespace = globalThis, js_name = setTimeout)]
     fn set_timeout(work: &js_sys::Function, millis: i32) -> JsValue;
 }
@@ -116,6 +121,12 @@ pub(super) fn timeout(millis: i32) -> Promise {
 /// Bytes in a buffer of their own: a view of wasm memory would be stored with all of it.
 pub(super) fn bytes(bytes: &[u8]) -> Uint8Array {
     Uint8Array::from(bytes)
+}
+
+/// Frees bytes of the engine's making at once: a large content, read piece by piece, would fill the memory before they are collected.
+/// Where the engine does not know the call, they are.
+pub(super) fn free(bytes: &Uint8Array) {
+    let _ = bytes.buffer().unchecked_ref::<Detached>().transfer(0);
 }
 
 /// How a call of the database failed: the name of its exception, or none where it says nothing.
