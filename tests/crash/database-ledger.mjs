@@ -137,7 +137,11 @@ export class Ledger {
   /** Of so many kills. */
   checkSwept({ before, after, stored }, kills) {
     const { dropped } = this.#counts;
-    this.#rules.check("kept", dropped * 10 <= Math.max(kills, 20), () => `the database was dropped ${dropped} times`);
+    this.#rules.check(
+      "kept",
+      dropped * 10 <= Math.max(kills, 20),
+      () => `the database was dropped ${dropped} times`,
+    );
     const same = JSON.stringify(before.found) === JSON.stringify(after.found);
     this.#rules.check("swept", same, () => "a sweep has changed the sessions");
     const sessions = Object.values(after.found);
