@@ -36,6 +36,11 @@ impl Key {
         (decoded.len() == key.len()).then_some(Self(key))
     }
 
+    #[cfg(target_arch = "wasm32")]
+    pub(crate) fn bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
     /// One of 256 parts that keys fall into evenly.
     pub(crate) fn part(&self) -> u8 {
         self.0[0]

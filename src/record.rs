@@ -322,6 +322,12 @@ impl Outline {
     }
 }
 
+/// Whether a record says that the medium keeps its content in records of its own, be it damaged or not.
+#[cfg(target_arch = "wasm32")]
+pub(crate) fn says_apart(record: &[u8]) -> bool {
+    record.get(5) == Some(&1)
+}
+
 fn activity_sum(revision: &[u8], active: &[u8]) -> u32 {
     let mut sum = Sum::new();
     sum.update(revision);

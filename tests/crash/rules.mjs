@@ -21,12 +21,13 @@ export const RULES = {
 };
 
 export class Rules {
-  #names;
+  #texts;
   #applied = new Map();
   #broken = new Map();
 
-  constructor(names) {
-    this.#names = names;
+  /** What each rule says, by its name. */
+  constructor(texts) {
+    this.#texts = texts;
   }
 
   check(name, holds, tell) {
@@ -44,19 +45,18 @@ export class Rules {
   /** Prints what came of each rule, and counts them. A rule that was never applied has not been kept. */
   report(log) {
     let failed = 0;
-    for (const name of this.#names) {
+    const rules = Object.entries(this.#texts);
+    for (const [name, text] of rules) {
       const applied = this.#applied.get(name) ?? 0;
       const broken = this.#broken.get(name) ?? [];
       if (broken.length === 0 && applied > 0) {
-        log(`  ${name.padEnd(8)} ${applied} times: ${RULES[name]}`);
+        log(`  ${name.padEnd(8)} ${applied} times: ${text}`);
         continue;
       }
       failed += 1;
-      log(
-        `FAILED ${name}: ${RULES[name]}: ${applied === 0 ? "never applied" : `${broken.length} of ${applied}`}`,
-      );
-      for (const text of broken.slice(0, SHOWN)) log(`    ${text}`);
+      log(`FAILED ${name}: ${text}: ${applied === 0 ? "never applied" : `${broken.length} of ${applied}`}`);
+      for (const what of broken.slice(0, SHOWN)) log(`    ${what}`);
     }
-    return { passed: this.#names.length - failed, failed };
+    return { passed: rules.length - failed, failed };
   }
 }

@@ -63,7 +63,7 @@ function chooseIds() {
 const place = mkdtempSync(join(tmpdir(), "sessile-crash-"));
 const folder = join(place, "sessions");
 const ids = chooseIds();
-const rules = new Rules(Object.keys(RULES));
+const rules = new Rules(RULES);
 const history = new History(rules, ids);
 
 const program = join(values.app ?? place, "crash-writer.mjs");

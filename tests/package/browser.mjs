@@ -17,14 +17,17 @@ const CHROMIUM_FLAGS = [
   "--disable-sync",
 ];
 
+/** In kilobytes, for all sites together; a single one may have all of it while that is little. */
+const FIREFOX_QUOTA = "dom.quotaManager.temporaryStorage.fixedLimit";
+
 // Longer than any test may take, since each stops itself.
 const PATIENCE_MS = 600_000;
 
 /** Calls `work(page, origin)` with a fresh page of `engine` and a server of `folder`; both end with it. */
-export async function withPage(engine, folder, work) {
+export async function withPage(engine, folder, work, options) {
   const server = await serve(folder);
   try {
-    const page = await openPage(engine);
+    const page = await openPage(engine, options);
     try {
       return await work(page, server.origin);
     } finally {
@@ -44,28 +47,33 @@ export async function withPage(engine, folder, work) {
  * - `press(key)`, on the keyboard;
  * - `screenshot(path)`, a PNG;
  * - `another()`, a second page of this browser, which `leave()` closes: not in WebKit, whose driver steers one window;
+ * - `open(url)`, which opens it in another tab that nobody steers;
  * - `close()`, and `kill()`, which ends every process of the browser with SIGKILL.
  *
- * With `profile`, a folder, the browser keeps there what it stores; without it, nothing outlives the page.
+ * With `profile`, a folder, the browser keeps there what it stores; without it, nothing outlives the page. With
+ * `quota`, a page may keep about so many bytes; WebKit knows of quotas only with a profile.
  */
-export function openPage(engine, { profile } = {}) {
+export function openPage(engine, { profile, quota } = {}) {
   switch (engine) {
     case "chromium":
       return openPuppeteer({
         executablePath: program("CHROMIUM", "/usr/bin/chromium"),
         args: CHROMIUM_FLAGS,
         userDataDir: profile,
+        quota,
       });
     case "firefox":
       return openPuppeteer({
         browser: "firefox",
         executablePath: program("FIREFOX", "/usr/bin/firefox-esr"),
         userDataDir: profile,
+        extraPrefsFirefox: quota && { [FIREFOX_QUOTA]: Math.ceil(quota / 1_024) },
       });
     case "webkit":
       return openWebKit({
         driver: program("WEBKITWEBDRIVER", "/usr/bin/WebKitWebDriver"),
         profile,
+        quota,
         patience: PATIENCE_MS,
       });
     default:
@@ -80,13 +88,14 @@ function program(variable, usual) {
 /** How a page tells what its policy has kept out. */
 const KEPT_OUT = "kept out by";
 
-async function openPuppeteer(options) {
+async function openPuppeteer({ quota, ...options }) {
   const browser = await launch({ ...options, headless: true, protocolTimeout: PATIENCE_MS });
   const [page = await browser.newPage()] = await browser.pages();
-  return pageOf(browser, page);
+  // Firefox takes its quota from its profile.
+  return pageOf(browser, page, options.browser === "firefox" ? undefined : quota);
 }
 
-async function pageOf(browser, page) {
+async function pageOf(browser, page, quota) {
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error?.stack ?? error)));
   page.on("console", (message) => {
@@ -101,15 +110,26 @@ async function pageOf(browser, page) {
     errors,
     onConsole: (listener) =>
       page.on("console", (message) => listener({ type: message.type(), text: message.text() })),
-    goto: (url) => page.goto(url),
+    async goto(url) {
+      if (quota !== undefined) {
+        const session = await page.createCDPSession();
+        await session.send("Storage.overrideQuotaForOrigin", {
+          origin: new URL(url).origin,
+          quotaSize: quota,
+        });
+      }
+      await page.goto(url);
+    },
+    open: async (url) => void (await (await browser.newPage()).goto(url)),
     evaluate: (work, ...args) => page.evaluate(work, ...args),
     press: (key) => page.keyboard.press(key),
     screenshot: (path) => page.screenshot({ path }),
-    another: async () => pageOf(browser, await browser.newPage()),
+    another: async () => pageOf(browser, await browser.newPage(), quota),
     leave: () => page.close(),
     close: () => browser.close(),
     async kill() {
-      const { pid } = browser.process();
+      const { pid, exitCode, signalCode } = browser.process();
+      if (exitCode !== null || signalCode !== null) return;
       const gone = new Promise((resolve) => browser.process().once("exit", resolve));
       // The browser is the first of its process group.
       process.kill(-pid, "SIGKILL");

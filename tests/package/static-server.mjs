@@ -14,11 +14,13 @@ const TYPES = {
 
 /**
  * Answers `{ origin, close() }`. What a browser keeps belongs to an origin, so a test that comes back to a
- * profile gives the port it had.
+ * profile gives the port it had. Pages of other origins may load all of it, and what is asked for with
+ * `?clear-site-data` makes the browser remove what it keeps.
  */
 export async function serve(folder, port = 0) {
   const server = createServer((request, response) => {
-    const path = join(folder, normalize(decodeURIComponent(new URL(request.url, "http://host").pathname)));
+    const url = new URL(request.url, "http://host");
+    const path = join(folder, normalize(decodeURIComponent(url.pathname)));
     const file = existsSync(path) && statSync(path).isDirectory() ? join(path, "index.html") : path;
     if (!existsSync(file)) {
       // The icon that a browser asks for by itself is not missed.
@@ -26,6 +28,8 @@ export async function serve(folder, port = 0) {
       return;
     }
     response.setHeader("content-type", TYPES[extname(file)] ?? "application/octet-stream");
+    response.setHeader("access-control-allow-origin", "*");
+    if (url.searchParams.has("clear-site-data")) response.setHeader("clear-site-data", '"storage"');
     createReadStream(file).pipe(response);
   });
   await new Promise((listening, failed) => {

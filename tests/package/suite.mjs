@@ -3,7 +3,8 @@ import { run, settings } from "./harness.mjs";
 
 /**
  * `main` is everything that holds wherever `sessile` is imported; `slim` is `sessile/slim` with its wasm from
- * `given.source`: "module", "bytes", "response", "untyped-response" or "url".
+ * `given.source`: "module", "bytes", "response", "untyped-response" or "url"; `databases` is what happens to a browser's
+ * databases, and `quota` what happens on a page that may keep `given.quota` bytes, with `given.durability`.
  */
 export async function runSuite(name, given, log) {
   Object.assign(settings, given);
@@ -15,6 +16,13 @@ export async function runSuite(name, given, log) {
     await import("./sealed.test.mjs");
   } else if (name === "slim") {
     await import("./slim.test.mjs");
+  } else if (name === "databases") {
+    await import("./database-connection.test.mjs");
+    await import("./database-denied.test.mjs");
+    await import("./database-guess.test.mjs");
+    await import("./database-leftovers.test.mjs");
+  } else if (name === "quota") {
+    await import("./database-quota.test.mjs");
   } else {
     throw new Error(`there is no suite "${name}"`);
   }

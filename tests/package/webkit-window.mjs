@@ -1,4 +1,4 @@
-// A window of WebKitGTK for WebKitWebDriver to steer, run by gjs: `gjs -m webkit-window.mjs SOCKET [PROFILE]`.
+// A window of WebKitGTK for WebKitWebDriver to steer, run by gjs: `gjs -m webkit-window.mjs SOCKET [PROFILE [SHARE]]`.
 // MiniBrowser, which WebKitGTK brings, keeps nothing on the disk while it is steered, and does not tell what
 // pages write to their console.
 import Gio from "gi://Gio";
@@ -7,7 +7,7 @@ import Gtk from "gi://Gtk?version=3.0";
 import WebKit from "gi://WebKit2?version=4.1";
 import { programArgs } from "system";
 
-const [socket, profile] = programArgs;
+const [socket, profile, share] = programArgs;
 
 // Kept as a whole: a connection that is collected as garbage closes its streams.
 const connection = new Gio.SocketClient().connect(Gio.UnixSocketAddress.new(socket), null);
@@ -84,6 +84,8 @@ const context = new WebKit.WebContext({
       : new WebKit.WebsiteDataManager({
           base_data_directory: `${profile}/data`,
           base_cache_directory: `${profile}/cache`,
+          // Of the volume's space; without it, what WebKit allows a site by itself.
+          origin_storage_ratio: share === undefined ? -1 : Number(share),
         }),
 });
 context.set_automation_allowed(true);

@@ -1,6 +1,6 @@
 // Starts WebKitGTK: a display that nobody sees, WebKitWebDriver, and the window of `webkit-window.mjs`.
 import { spawn } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, statfsSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -14,7 +14,7 @@ const SCREEN = "1280x1024x24";
 const STARTS_WITHIN_MS = 20_000;
 
 /** A page as `browser.mjs` describes it. */
-export async function openWebKit({ driver, profile, patience }) {
+export async function openWebKit({ driver, profile, quota, patience }) {
   const folder = mkdtempSync(join(tmpdir(), "sessile-webkit-"));
   const reports = await listen(join(folder, "reports"));
   const running = [];
@@ -64,7 +64,7 @@ export async function openWebKit({ driver, profile, patience }) {
         browserName: "sessile",
         "webkitgtk:browserOptions": {
           binary: "/usr/bin/gjs",
-          args: ["-m", WINDOW, reports.path, ...(profile === undefined ? [] : [profile])],
+          args: ["-m", WINDOW, reports.path, ...kept(profile, quota)],
         },
       })
       .build();
@@ -74,6 +74,14 @@ export async function openWebKit({ driver, profile, patience }) {
     await end();
     throw error;
   }
+}
+
+/** The profile, and which share of its volume's space a page may have. */
+function kept(profile, quota) {
+  if (profile === undefined) return [];
+  if (quota === undefined) return [profile];
+  const { blocks, bsize } = statfsSync(profile);
+  return [profile, String(quota / (blocks * bsize))];
 }
 
 function page(browser, reports, end) {
@@ -88,6 +96,12 @@ function page(browser, reports, end) {
     errors,
     onConsole: (listener) => listeners.push(listener),
     goto: (url) => browser.get(url),
+    async open(url) {
+      const own = await browser.getWindowHandle();
+      await browser.switchTo().newWindow("tab");
+      await browser.get(url);
+      await browser.switchTo().window(own);
+    },
     async evaluate(work, ...args) {
       const mark = ++marks;
       const seen = reports.once((report) => report.mark === mark);

@@ -32,13 +32,11 @@ use super::key_of;
     }
     export function readRecord(name, key) {
         return inStore(name, (records, answer) => {
-            records.get(key).onsuccess = (event) => answer(event.target.result.record);
+            records.get(key).onsuccess = (event) => answer(event.target.result);
         });
     }
     export function writeRecord(name, key, record) {
-        return inStore(name, (records) => {
-            records.get(key).onsuccess = (event) => records.put({ ...event.target.result, record });
-        });
+        return inStore(name, (records) => void records.put(record, key));
     }
 ")]
 extern "C" {

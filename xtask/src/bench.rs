@@ -33,11 +33,33 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let mut program = command(node);
     program.arg("--expose-gc").arg(format!("{name}.mjs")).args(rest).current_dir(&folder);
     if name == IN_BROWSERS {
-        program.env("CHROMIUM", Chromium::find()?.browser);
-        program.env("FIREFOX", browsers::firefox()?).env("WEBKITWEBDRIVER", browsers::webkit()?);
+        let engines = engines(rest);
+        let is_measured = |engine: &str| engines.is_empty() || engines.contains(&engine);
+        if is_measured("chromium") {
+            program.env("CHROMIUM", Chromium::find()?.browser);
+        }
+        if is_measured("firefox") {
+            program.env("FIREFOX", browsers::firefox()?);
+        }
+        if is_measured("webkit") {
+            program.env("WEBKITWEBDRIVER", browsers::webkit()?);
+        }
     }
     show(&mut program)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// The browsers that are named by `--engine`; where none is, all of them are measured.
+fn engines(arguments: &[String]) -> Vec<&str> {
+    let next = arguments.iter().skip(1).map(String::as_str);
+    let pairs = arguments.iter().map(String::as_str).zip(next.chain([""]));
+    pairs
+        .filter_map(|(argument, next)| match argument.strip_prefix("--engine") {
+            Some("") => Some(next),
+            Some(joined) => joined.strip_prefix('='),
+            None => None,
+        })
+        .collect()
 }
 
 fn version(node: &Path) -> Result<String> {
@@ -53,4 +75,16 @@ fn names(folder: &Path) -> Result<Vec<String>> {
     }
     names.sort();
     Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn engines_are_named_in_either_way_of_writing_an_option() {
+        let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        assert_eq!(engines(&words("--quick --engine firefox --engine=webkit")), ["firefox", "webkit"]);
+        assert!(engines(&words("--quick --only table")).is_empty());
+    }
 }

@@ -1,4 +1,6 @@
-//! The stages that kill processes at work on one folder, and check what they leave.
+//! The stages that kill those at work on one folder or one database, and check what they leave.
+
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -15,6 +17,18 @@ pub fn stages() -> Vec<Stage> {
         Stage { name: "crash-node", run: |setup| crash(setup, "node") },
         Stage { name: "crash-native", run: |setup| crash(setup, "native") },
         Stage { name: "crash-mixed", run: |setup| crash(setup, "mixed") },
+        Stage {
+            name: "crash-chromium",
+            run: |setup| crash_browser(setup, "chromium", "CHROMIUM", &setup.chromium()?.browser),
+        },
+        Stage {
+            name: "crash-firefox",
+            run: |setup| crash_browser(setup, "firefox", "FIREFOX", setup.firefox()?),
+        },
+        Stage {
+            name: "crash-webkit",
+            run: |setup| crash_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
+        },
     ]
 }
 
@@ -29,4 +43,11 @@ fn crash(setup: &Setup, kind: &str) -> Result<Counts> {
         harness.arg("--native").arg(example::build(&setup.root, "crash_writer")?);
     }
     counted(&mut harness)
+}
+
+/// The same for a browser, whose tabs and workers write to one database.
+fn crash_browser(setup: &Setup, engine: &str, variable: &str, program: &Path) -> Result<Counts> {
+    let mut harness = command(setup.runtime("node24")?);
+    harness.arg(setup.root.join("tests/crash/database.mjs")).arg(engine);
+    counted(harness.arg("--app").arg(setup.app()?).env(variable, program))
 }

@@ -197,6 +197,10 @@ fn in_browser(setup: &Setup, engine: &str, variable: &str, program: &Path) -> Re
         counted(runner(setup, "run-browser.mjs")?.arg(engine).args(suite).env(variable, program))
     };
     let mut counts = run(&["main"])?;
+    counts += run(&["databases"])?;
+    for durability in ["relaxed", "strict"] {
+        counts += run(&["quota", durability])?;
+    }
     for source in SOURCES {
         counts += run(&["slim", source])?;
     }

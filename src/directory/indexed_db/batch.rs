@@ -6,21 +6,24 @@ use std::{
     rc::Rc,
 };
 
-use futures::{
-    FutureExt,
-    channel::oneshot::{Receiver, Sender, channel},
-    future::{LocalBoxFuture, Shared},
-};
-use wasm_bindgen::JsValue;
+use bytes::Bytes;
+use futures::channel::oneshot::{Receiver, Sender, channel};
 use wasm_bindgen_futures::spawn_local;
-use web_sys::{IdbObjectStore, IdbTransaction};
+use web_sys::IdbObjectStore;
 
 use super::{
-    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
-    fetch::fetch,
-    sys::{self, Failed, completed, ended},
+    connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
+    fetch::{PAGE, fetch},
+    guess::Guesses,
+    sys::{Failed, Transaction},
 };
-use crate::error::Error;
+use crate::{error::Error, key::Key};
+
+/// So many looks, one after another, share a transaction: it is what each of them would wait for, and while it lasts others
+/// cannot write.
+const LOOKS: u32 = 16;
+/// So many changes in a row are given all stores after one that needed more than the records.
+const WIDE: u32 = 64;
 
 /// Why a call got no turn.
 #[derive(Debug, Clone)]
@@ -49,23 +52,60 @@ impl From<Refused> for Error {
 /// Those who wait for the turn's end, by key.
 type Seats<T> = BTreeMap<String, VecDeque<Sender<Result<T, Refused>>>>;
 
+/// The changes of a turn.
+#[derive(Default)]
+struct Changes {
+    seats: Seats<Grant>,
+    /// Whether one of them needs more than the records.
+    is_wide: bool,
+    is_full: bool,
+    /// Whether one of them has to know what is there.
+    is_asking: bool,
+}
+
+/// How a change is made.
+#[derive(Default)]
+#[allow(clippy::struct_excessive_bools)] // none of them says anything of the others
+pub(super) struct Manner {
+    /// In a transaction of its own.
+    pub(super) is_alone: bool,
+    /// With all stores at hand, in place of the records alone.
+    pub(super) is_wide: bool,
+    /// Where there is no room: what goes, goes at once.
+    pub(super) is_full: bool,
+    /// On a guess that there is nothing, which the database proves or disproves.
+    pub(super) is_guess: bool,
+}
+
 /// Gathers the calls of a turn.
 pub(super) struct Batches {
     connection: Rc<Connection>,
     strict: bool,
-    looks: RefCell<Seats<JsValue>>,
-    changes: RefCell<Seats<Grant>>,
+    looks: RefCell<Seats<Option<Bytes>>>,
+    changes: RefCell<Changes>,
+    /// The transaction of the last look, and how many more it may serve: it takes requests until nobody asks anything.
+    looking: RefCell<Option<(Transaction, u32)>>,
+    wide: Cell<u32>,
+    pub(super) guesses: Guesses,
 }
 
 impl Batches {
     pub(super) fn new(connection: Rc<Connection>, strict: bool) -> Rc<Self> {
-        Rc::new(Self { connection, strict, looks: RefCell::default(), changes: RefCell::default() })
+        Rc::new(Self {
+            connection,
+            strict,
+            looks: RefCell::default(),
+            changes: RefCell::default(),
+            looking: RefCell::default(),
+            wide: Cell::new(0),
+            guesses: Guesses::new(),
+        })
     }
 
     /// The value under a key, read together with others of this turn.
-    pub(super) fn look(self: &Rc<Self>, key: String) -> Receiver<Result<JsValue, Refused>> {
+    pub(super) fn look(self: &Rc<Self>, key: String) -> Receiver<Result<Option<Bytes>, Refused>> {
         let (seat, answer) = channel();
-        if take_seat(&self.looks, key, seat) {
+        if take_seat(&mut self.looks.borrow_mut(), key, seat) {
             let this = Rc::clone(self);
             spawn_local(async move {
                 let seats = this.looks.take();
@@ -75,23 +115,34 @@ impl Batches {
         answer
     }
 
-    /// The right to change what is under a key, within a transaction that others of this turn share, or `alone`.
-    pub(super) fn change(self: &Rc<Self>, key: String, alone: bool) -> Receiver<Result<Grant, Refused>> {
+    /// The right to change what is under a key, within a transaction that others of this turn share, or alone.
+    pub(super) fn change(self: &Rc<Self>, key: &Key, manner: &Manner) -> Receiver<Result<Grant, Refused>> {
         let (seat, answer) = channel();
-        let this = Rc::clone(self);
-        if alone {
-            let seats = BTreeMap::from([(key, VecDeque::from([seat]))]);
-            spawn_local(async move { this.run_changes(seats).await });
-        } else if take_seat(&self.changes, key, seat) {
+        let mut own = Changes::default();
+        let is_first = {
+            let mut changes = self.changes.borrow_mut();
+            let changes = if manner.is_alone { &mut own } else { &mut *changes };
+            changes.is_wide |= manner.is_wide;
+            changes.is_full |= manner.is_full;
+            changes.is_asking |= !(manner.is_guess && self.guesses.is_new(key));
+            take_seat(&mut changes.seats, key.hex(), seat)
+        };
+        if is_first {
+            let (this, is_alone) = (Rc::clone(self), manner.is_alone);
             spawn_local(async move {
-                let seats = this.changes.take();
-                this.run_changes(seats).await;
+                let changes = if is_alone { own } else { this.changes.take() };
+                this.run_changes(changes).await;
             });
         }
         answer
     }
 
-    async fn run_looks(&self, seats: Seats<JsValue>) {
+    /// Takes note that the records alone do not do.
+    pub(super) fn widen(&self) {
+        self.wide.set(WIDE);
+    }
+
+    async fn run_looks(&self, seats: Seats<Option<Bytes>>) {
         let keys: Vec<String> = seats.keys().cloned().collect();
         match self.read(&keys).await {
             Ok(values) => {
@@ -106,16 +157,26 @@ impl Batches {
         }
     }
 
-    async fn read(&self, keys: &[String]) -> Result<Vec<JsValue>, Refused> {
+    async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, Refused> {
+        let last = self.looking.take();
+        if let Some((transaction, left)) = last.filter(|(_, left)| *left > 0 && keys.len() < PAGE)
+            // Where it has ended already, there is another.
+            && let Ok(values) = fetch(&transaction, keys).await
+        {
+            self.looking.replace(Some((transaction, left - 1)));
+            return Ok(values);
+        }
         let mut tries = 0;
         loop {
             let done = async {
                 let transaction = self.begin(&[RECORDS], false).await?;
-                Ok(fetch(&sys::store(&transaction, RECORDS)?, keys).await?)
+                let values = fetch(&transaction, keys).await?;
+                self.looking.replace(Some((transaction, LOOKS)));
+                Ok(values)
             };
             match done.await {
                 Err(Refused::Failed(failed)) if tries == 0 && failed.is_lost_connection() => {
-                    self.connection.close();
+                    self.connection.give_up();
                     tries += 1;
                 }
                 done => return done,
@@ -123,55 +184,71 @@ impl Batches {
         }
     }
 
-    async fn run_changes(&self, seats: Seats<Grant>) {
+    async fn run_changes(&self, changes: Changes) {
+        let Changes { seats, is_wide, is_full, is_asking } = changes;
+        let wide = self.wide.get();
+        self.wide.set(wide.saturating_sub(1));
+        let is_wide = is_wide || wide > 0;
         let begun = async {
-            let transaction = self.begin(&[RECORDS, TAGS, STAGES, DAMAGED], true).await?;
+            let stores: &[&str] = match (is_full, is_wide) {
+                (true, _) => &[RECORDS, TAGS, STAGES, DAMAGED, CHUNKS],
+                (_, true) => &[RECORDS, TAGS, STAGES, DAMAGED],
+                _ => &[RECORDS],
+            };
+            let transaction = self.begin(stores, true).await?;
+            let end = transaction.end();
             let work = Rc::new(Work {
-                ended: {
-                    let (transaction, ended) = (transaction.clone(), ended(&transaction));
-                    async move { completed(&transaction, ended).await }.boxed_local().shared()
-                },
+                for_end: RefCell::default(),
                 transaction,
+                is_wide: is_wide || is_full,
+                is_full,
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
             let keys: Vec<String> = seats.keys().cloned().collect();
-            let values = fetch(&work.store(RECORDS)?, &keys).await?;
-            Ok((work, keys, values))
+            let values =
+                if is_asking { fetch(&work.transaction, &keys).await? } else { vec![None; keys.len()] };
+            Ok((work, keys, values, end))
         };
         match begun.await {
-            Ok((work, keys, values)) => {
+            Ok((work, keys, values, end)) => {
                 work.waiting.replace(seats);
                 for (key, value) in keys.into_iter().zip(values) {
-                    Work::grant(&work, &key, value);
+                    Work::grant(&work, &key, value, !is_asking);
                 }
-                // Polled, so that it is there when nobody else waits for it.
-                let _ = work.ended.clone().await;
+                let ended = end.done().await;
+                for seat in work.for_end.take() {
+                    // Who has gone needs no answer.
+                    let _ = seat.send(ended.clone());
+                }
             }
             Err(refused) => refuse(seats, &refused),
         }
     }
 
     /// A transaction, over a connection that is opened anew where it has been lost.
-    pub(super) async fn begin(&self, stores: &[&str], writes: bool) -> Result<IdbTransaction, Refused> {
+    pub(super) async fn begin(&self, stores: &[&str], writes: bool) -> Result<Transaction, Refused> {
+        if writes {
+            // Who looks from here on has to see what this one makes.
+            self.looking.take();
+        }
         let open = self.open().await?;
-        match open.database.begin(stores, writes, self.strict) {
+        match open.begin(stores, writes, self.strict) {
             Err(failed) if failed.is_lost_connection() => {
                 open.give_up();
-                Ok(self.open().await?.database.begin(stores, writes, self.strict)?)
+                Ok(self.open().await?.begin(stores, writes, self.strict)?)
             }
             begun => Ok(begun?),
         }
     }
 
-    async fn open(&self) -> Result<Rc<super::connection::Open>, Refused> {
+    async fn open(&self) -> Result<Rc<Open>, Refused> {
         self.connection.open().await.map_err(|error| Refused::Opening(Rc::new(error)))
     }
 }
 
 /// Says whether it is the first seat of the turn.
-fn take_seat<T>(seats: &RefCell<Seats<T>>, key: String, seat: Sender<Result<T, Refused>>) -> bool {
-    let mut seats = seats.borrow_mut();
+fn take_seat<T>(seats: &mut Seats<T>, key: String, seat: Sender<Result<T, Refused>>) -> bool {
     let is_first = seats.is_empty();
     seats.entry(key).or_default().push_back(seat);
     is_first
@@ -185,8 +262,11 @@ fn refuse<T>(seats: Seats<T>, refused: &Refused) {
 
 /// A transaction at work.
 struct Work {
-    transaction: IdbTransaction,
-    ended: Shared<LocalBoxFuture<'static, Result<(), Failed>>>,
+    transaction: Transaction,
+    is_wide: bool,
+    is_full: bool,
+    /// Those who wait for its end.
+    for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
     /// Those of one key see each other's changes, one after another.
     waiting: RefCell<Seats<Grant>>,
     /// How many have still to decide.
@@ -195,19 +275,19 @@ struct Work {
 
 impl Work {
     fn store(&self, name: &str) -> Result<IdbObjectStore, Failed> {
-        sys::store(&self.transaction, name)
+        self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: JsValue) {
+    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
         let mut value = value;
         loop {
             if this.undecided.get() == 0 {
                 // It would end by itself, a turn later. Where it has ended already, that is well.
-                sys::commit(&this.transaction);
+                this.transaction.commit();
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
-            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
+            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value, is_guess };
             let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
             // Who has gone leaves it to the next.
             grant.key = None;
@@ -223,7 +303,9 @@ pub(super) struct Grant {
     work: Rc<Work>,
     key: Option<String>,
     /// What is there.
-    pub(super) value: JsValue,
+    pub(super) value: Option<Bytes>,
+    /// Whether nobody has looked: it is a guess that there is nothing.
+    pub(super) is_guess: bool,
 }
 
 impl Grant {
@@ -231,16 +313,31 @@ impl Grant {
         self.work.store(name)
     }
 
+    pub(super) fn transaction(&self) -> &Transaction {
+        &self.work.transaction
+    }
+
+    /// Whether it has all stores, or the records alone.
+    pub(super) fn is_wide(&self) -> bool {
+        self.work.is_wide
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.work.is_full
+    }
+
     /// What is there from now on.
-    pub(super) fn changed_to(&mut self, value: JsValue) {
+    pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
+        self.is_guess = false;
     }
 
     /// Lets the next go on, and waits until the transaction has succeeded or failed.
     pub(super) async fn done(self) -> Result<(), Refused> {
-        let ended = self.work.ended.clone();
+        let (seat, end) = channel();
+        self.work.for_end.borrow_mut().push(seat);
         drop(self);
-        ended.await.map_err(Refused::Failed)
+        end.await.unwrap_or_else(|_| Err(Failed::unknown())).map_err(Refused::Failed)
     }
 }
 
@@ -248,7 +345,7 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.work.undecided.set(self.work.undecided.get() - 1);
-            Work::grant(&self.work, &key, std::mem::take(&mut self.value));
+            Work::grant(&self.work, &key, std::mem::take(&mut self.value), self.is_guess);
         }
     }
 }

@@ -3,23 +3,28 @@
 mod batch;
 mod connection;
 mod fetch;
+mod guess;
 mod stage;
 mod sys;
 mod value;
+mod waits;
 
-use std::{cell::RefCell, fmt, rc::Rc};
+use std::{
+    cell::{Cell, RefCell},
+    fmt,
+    rc::Rc,
+};
 
-use bytes::Bytes;
 use js_sys::Array;
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::IdbKeyRange;
+use web_sys::{IdbKeyRange, IdbObjectStore};
 
 use self::{
-    batch::{Batches, Grant, Refused},
-    connection::{Connection, DAMAGED, RECORDS, STAGES, TAGS},
+    batch::{Batches, Grant, Manner, Refused},
+    connection::{CHUNKS, Connection, DAMAGED, RECORDS, STAGES, TAGS},
     stage::{Chunks, StagedChunks, put_away},
-    sys::{Failed, result},
-    value::{Found, Value, chunks_of, value},
+    sys::Failed,
+    value::{Found, chunks_of, stored, value},
 };
 use super::{
     DirectoryOptions, DirectoryStorage,
@@ -47,7 +52,14 @@ impl DirectoryStorage {
         let connection = Rc::new(Connection::new(name.to_owned()));
         let strict = options.durability == Durability::Strict;
         let batches = Batches::new(Rc::clone(&connection), strict);
-        Self::on(Box::new(IndexedDb { connection, batches, looked_at: RefCell::default() }), options)
+        let medium = IndexedDb {
+            connection,
+            batches,
+            looked_at: RefCell::default(),
+            is_looking: Cell::default(),
+            owed: Cell::default(),
+        };
+        Self::on(Box::new(medium), options)
     }
 }
 
@@ -56,6 +68,18 @@ struct IndexedDb {
     batches: Rc<Batches>,
     /// Up to which key the last sweep has looked.
     looked_at: RefCell<String>,
+    is_looking: Cell<bool>,
+    /// How many records those did not look at who came while another did.
+    owed: Cell<u32>,
+}
+
+/// Says that nobody looks any more, also where the work is given up.
+struct Looking<'a>(&'a Cell<bool>);
+
+impl Drop for Looking<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
+    }
 }
 
 /// Why an attempt did not succeed.
@@ -63,6 +87,8 @@ enum Stopped {
     /// The transaction, perhaps because of others in it.
     Refused(Refused),
     Failed(Error),
+    /// It has to be made in another manner.
+    Otherwise(Manner),
 }
 
 impl From<Failed> for Stopped {
@@ -83,18 +109,38 @@ impl From<Error> for Stopped {
     }
 }
 
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Refused(refused) => refused.into(),
+            Stopped::Failed(error) => error,
+            Stopped::Otherwise(_) => Failed::unknown().into(),
+        }
+    }
+}
+
 impl IndexedDb {
     async fn attempt(
         &self,
         key: &Key,
         content: &mut Content,
         decide: &mut dyn Decide,
-        alone: bool,
+        manner: &Manner,
     ) -> Result<(), Stopped> {
-        let grant = self.batches.change(key.hex(), alone).await;
+        let guesses = &self.batches.guesses;
+        let grant = self.batches.change(key, manner).await;
         let mut grant = grant.map_err(|_| Failed::unknown())??;
+        if let Content::Staged(stage) = content {
+            if !grant.is_wide() {
+                return Err(Stopped::Otherwise(Manner { is_wide: true, ..Manner::default() }));
+            }
+            stage::check_kept(grant.transaction(), stage.name()).await?;
+        }
+        if !grant.is_guess {
+            guesses.learn(key, grant.value.is_some());
+        }
         // From here to the last request nothing is waited for: the transaction would end.
-        let found = Found::read(&grant.value);
+        let found = Found::read(key, grant.value.as_ref());
         let current = match &found {
             Ok(None) => Current::Nothing,
             Ok(Some(found)) => Current::Record(&found.head),
@@ -103,20 +149,42 @@ impl IndexedDb {
         };
         let change = decide.decide(None, current)?;
         let old = found.ok().flatten();
-        if apply(&mut grant, key, content, old, change)? { Ok(grant.done().await?) } else { Ok(()) }
+        let applied = apply(&mut grant, key, content, old, change);
+        if let Err(Stopped::Refused(_)) = applied {
+            // A part of it may have been asked for.
+            grant.transaction().abort();
+        }
+        if !applied? {
+            return Ok(());
+        }
+        guesses.note(key, grant.value.is_some());
+        grant.done().await.map_err(|failed| {
+            // Whoever has guessed, here or in the same batch, asks the next time.
+            if matches!(&failed, Refused::Failed(failed) if failed.is_taken()) {
+                guesses.learn(key, true);
+                return Stopped::Otherwise(Manner::default());
+            }
+            failed.into()
+        })
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
     async fn page(&self, after: &str, limit: u32) -> Result<(Vec<(String, Head)>, String), Error> {
         let transaction = self.batches.begin(&[RECORDS], false).await?;
         let range = IdbKeyRange::lower_bound_with_open(&after.into(), true).map_err(Failed::from)?;
-        let request = sys::store(&transaction, RECORDS)?.get_all_with_key_and_limit(&range, limit);
-        let values: Array = result(&request.map_err(Failed::from)?).await?.unchecked_into();
-        let key = |value: &JsValue| value.unchecked_ref::<Value>().key().as_string();
-        let heads = values.iter().filter_map(|value| Some((key(&value)?, Found::read(&value).ok()??.head)));
-        let heads = heads.collect();
-        let is_end = values.length() < limit;
-        let last = if is_end { None } else { key(&values.get(values.length() - 1)) };
+        let records = transaction.store(RECORDS)?;
+        let keys = records.get_all_keys_with_key_and_limit(&range, limit).map_err(Failed::from)?;
+        let values = records.get_all_with_key_and_limit(&range, limit).map_err(Failed::from)?;
+        let values: Array = transaction.result(&values).await?.unchecked_into();
+        let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
+        let whole = |(name, value): (JsValue, JsValue)| {
+            let name = name.as_string()?;
+            let found = Found::read(&Key::from_hex(&name)?, stored(&value).as_ref());
+            Some((name, found.ok()??.head))
+        };
+        let heads = keys.iter().zip(values.iter()).filter_map(whole).collect();
+        let is_end = keys.length() < limit;
+        let last = if is_end { None } else { keys.get(keys.length() - 1).as_string() };
         Ok((heads, last.unwrap_or_default()))
     }
 }
@@ -128,56 +196,81 @@ fn apply(
     content: &Content,
     old: Option<Found>,
     change: Change,
-) -> Result<bool, Failed> {
+) -> Result<bool, Stopped> {
+    let is_whole = matches!((&change, content), (Change::Publish(_), Content::Whole(_)));
+    if grant.is_guess && !is_whole {
+        return Err(Stopped::Otherwise(Manner::default()));
+    }
     let name = JsValue::from(key.hex());
-    let records = grant.store(RECORDS)?;
-    let left = chunks_of(&grant.value);
+    let left = grant.value.as_ref().and_then(chunks_of);
     let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
-    let mut tags = Tags::default();
+    let tags = match &change {
+        Change::Publish(head) => head.tags.clone(),
+        Change::Leave | Change::Touch(_) => old_tags.clone(),
+        Change::Remove | Change::Quarantine => Tags::default(),
+    };
+    let is_moved = left.is_some() && !matches!(change, Change::Leave | Change::Touch(_));
+    let is_wide = is_moved || tags != old_tags || matches!(change, Change::Quarantine);
+    if is_wide && !grant.is_wide() {
+        return Err(Stopped::Otherwise(Manner { is_wide, ..Manner::default() }));
+    }
+    let records = grant.store(RECORDS)?;
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
-            let Some(mut old) = old else { return Ok(false) };
-            old.record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
-            let next = value(key, &old.record, old.chunks.as_deref());
-            records.put(&next)?;
-            grant.changed_to(next);
-            return Ok(true);
+            let Some(old) = old else { return Ok(false) };
+            let mut record = old.record.to_vec();
+            record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
+            Some(value(key, record, old.chunks.as_deref()))
         }
         Change::Publish(head) => {
-            tags = head.tags.clone();
             let next = match content {
                 Content::Staged(stage) => {
                     stage::adopt(&grant.store(STAGES)?, stage.name())?;
-                    value(key, &head.apart().record(&[]), Some(stage.name()))
+                    value(key, head.apart().record(&[]), Some(stage.name()))
                 }
-                Content::Whole(bytes) => value(key, &head.record(bytes), None),
-                Content::None | Content::Same => value(key, &head.record(&[]), None),
+                Content::Whole(bytes) => value(key, head.record(bytes), None),
+                Content::None | Content::Same => value(key, head.record(&[]), None),
             };
-            records.put(&next)?;
-            next
+            Some(next)
         }
-        Change::Remove => {
-            records.delete(&name)?;
-            JsValue::UNDEFINED
-        }
+        Change::Remove => None,
         Change::Quarantine => {
-            grant.store(DAMAGED)?.put_with_key(&put_away(&grant.value), &name)?;
-            records.delete(&name)?;
-            JsValue::UNDEFINED
+            let damaged = sys::bytes(grant.value.as_deref().unwrap_or_default());
+            put(&grant.store(DAMAGED)?, &put_away(&damaged), &name)?;
+            None
         }
     };
-    if let Some(left) = left {
-        stage::leave(&grant.store(STAGES)?, &left)?;
+    match &next {
+        // Fails where something is there after all, and with it all that was guessed.
+        Some(next) if grant.is_guess => {
+            records.add_with_key(&sys::bytes(next), &name).map_err(Failed::from)?;
+        }
+        Some(next) => put(&records, &sys::bytes(next), &name)?,
+        None => {
+            records.delete(&name).map_err(Failed::from)?;
+        }
+    }
+    if let Some(left) = left.filter(|_| is_moved) {
+        if grant.is_full() {
+            stage::clear(&grant.store(CHUNKS)?, &left)?;
+        } else {
+            stage::leave(&grant.store(STAGES)?, &left)?;
+        }
     }
     for tag in tags.iter().filter(|tag| !old_tags.contains(tag)) {
-        grant.store(TAGS)?.put_with_key(&JsValue::TRUE, &entry(tag, &name))?;
+        put(&grant.store(TAGS)?, &JsValue::TRUE, &entry(tag, &name))?;
     }
     for tag in old_tags.iter().filter(|tag| !tags.contains(tag)) {
-        grant.store(TAGS)?.delete(&entry(tag, &name))?;
+        grant.store(TAGS)?.delete(&entry(tag, &name)).map_err(Failed::from)?;
     }
     grant.changed_to(next);
     Ok(true)
+}
+
+fn put(store: &IdbObjectStore, value: &JsValue, key: &JsValue) -> Result<(), Failed> {
+    store.put_with_key(value, key)?;
+    Ok(())
 }
 
 /// The key under which stands that a session carries a tag.
@@ -190,13 +283,16 @@ impl Directory for IndexedDb {
         let seat = self.batches.look(key.hex());
         Box::pin(async move {
             let value = seat.await.map_err(|_| Failed::unknown())??;
-            let Some(Found { head, record, chunks }) = Found::read(&value)? else { return Ok(None) };
+            self.batches.guesses.note(key, value.is_some());
+            let Some(Found { head, record, chunks }) = Found::read(key, value.as_ref())? else {
+                return Ok(None);
+            };
             let body = if let Some(name) = chunks {
                 let batches = Rc::clone(&self.batches);
                 Body::Pieces(Box::new(Chunks { batches, name, next: 0 }))
             } else {
                 let end = record.len() - head.tags_block().len();
-                Body::Whole(Bytes::from(record).slice(HEADER..end))
+                Body::Whole(record.slice(HEADER..end))
             };
             Ok(Some(Record { head, body }))
         })
@@ -218,24 +314,54 @@ impl Directory for IndexedDb {
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
+            if let Content::Whole(bytes) = content
+                && bytes.len() > stage::WHOLE
+            {
+                let (stage, put) = self.stage().await?.append(bytes.clone()).await;
+                put?;
+                *content = Content::Staged(stage);
+            }
             let mut tries = 0;
+            let mut is_uncertain = false;
+            let mut manner = Manner {
+                is_wide: matches!(content, Content::Staged(_)),
+                is_guess: matches!(content, Content::Whole(_)),
+                ..Manner::default()
+            };
             loop {
-                // What fails together with others may succeed alone, or over another connection.
-                match self.attempt(key, content, decide, tries > 0).await {
+                match self.attempt(key, content, decide, &manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
                         }
                         return Ok(());
                     }
+                    Err(Stopped::Otherwise(other)) => {
+                        if other.is_wide {
+                            self.batches.widen();
+                        }
+                        manner.is_wide |= other.is_wide;
+                        manner.is_guess &= other.is_guess || other.is_wide;
+                    }
+                    // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
                         tries += 1;
+                        manner.is_alone = true;
+                        manner.is_full = failed.is_quota() && matches!(content, Content::None);
                         if failed.is_lost_connection() {
-                            self.connection.close();
+                            is_uncertain = true;
+                            self.connection.give_up();
                         }
                     }
-                    Err(Stopped::Refused(refused)) => return Err(refused.into()),
-                    Err(Stopped::Failed(error)) => return Err(error),
+                    Err(stopped) => {
+                        // It may have been published, if nobody could say so: what is nobody's goes with a sweep.
+                        if let Content::Staged(stage) = content
+                            && is_uncertain
+                        {
+                            stage.clear();
+                        }
+                        return Err(stopped.into());
+                    }
                 }
             }
         })
@@ -247,9 +373,8 @@ impl Directory for IndexedDb {
             // A key has hexadecimal digits, which all come before this letter.
             let (first, last) = (entry(tag, &"".into()), entry(tag, &"g".into()));
             let range = IdbKeyRange::bound(&first, &last).map_err(Failed::from)?;
-            let request =
-                sys::store(&transaction, TAGS)?.get_all_keys_with_key(&range).map_err(Failed::from)?;
-            let entries: Array = result(&request).await?.unchecked_into();
+            let request = transaction.store(TAGS)?.get_all_keys_with_key(&range).map_err(Failed::from)?;
+            let entries: Array = transaction.result(&request).await?.unchecked_into();
             let key = |entry: JsValue| Key::from_hex(&entry.unchecked_ref::<Array>().get(1).as_string()?);
             Ok(entries.iter().filter_map(key).collect())
         })
@@ -257,8 +382,16 @@ impl Directory for IndexedDb {
 
     fn over(&self, now: Timestamp, limit: usize) -> BoxFuture<'_, Result<Vec<Key>, Error>> {
         Box::pin(async move {
-            let after = self.looked_at.take();
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+            if limit < PAGE && self.is_looking.get() {
+                // Many writes of one turn look once, for a good part of them; the next one looks for more.
+                self.owed.set((self.owed.get() + limit).min(PAGE));
+                return Ok(Vec::new());
+            }
+            self.is_looking.set(true);
+            let _looking = Looking(&self.is_looking);
+            let limit = limit.saturating_add(self.owed.take());
+            let after = self.looked_at.take();
             let (mut page, mut last) = self.page(&after, limit).await?;
             let left = limit.saturating_sub(u32::try_from(page.len()).unwrap_or(u32::MAX));
             if last.is_empty() && !after.is_empty() && left > 0 {

@@ -5,22 +5,33 @@ use std::rc::Rc;
 use bytes::Bytes;
 use js_sys::{Array, Date, Object, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
-use web_sys::{IdbKeyRange, IdbTransaction};
+use web_sys::{IdbDatabase, IdbKeyRange};
 
 use super::{
+    Stopped,
     batch::{Batches, Refused},
     connection::{CHUNKS, DAMAGED, STAGES},
-    sys::{self, Failed, completed, ended, result},
+    sys::{self, Failed, Transaction},
 };
 use crate::{
-    directory::medium::{PIECE, Pieces, Stage},
-    error::Error,
+    directory::medium::{Pieces, Stage},
+    error::{Error, ErrorKind},
     maybe_send::BoxFuture,
     record::{Head, corrupt},
 };
 
+/// How large a chunk is. Chromium keeps a value of more than 64 KiB in a file of its own: one more thing that a kill can leave undone,
+/// for which it drops the whole database.
+const CHUNK: usize = 32 * 1024;
+/// So many chunks are put together, and got.
+const CHUNKS_OF_PIECE: u32 = 2;
+/// The largest content that lies in the record itself, which for the same reason must not be much larger.
+pub(super) const WHOLE: usize = 60 * 1024;
+
 /// A content that nobody has published for so long is nobody's: a day, in milliseconds.
 const ABANDONED: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
+/// So long nobody asks again whether it is still there: an hour.
+const MARKED_FOR: f64 = 60.0 * 60.0 * 1_000.0;
 /// So long one that was replaced stays for those who still read it: ten minutes.
 const REPLACED: f64 = 10.0 * 60.0 * 1_000.0;
 /// So long a damaged record is kept: a week.
@@ -56,6 +67,24 @@ pub(super) fn leave(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
     Ok(())
 }
 
+/// Clears away the chunks of this name.
+pub(super) fn clear(chunks: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
+    chunks.delete(IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX))?.as_ref())?;
+    Ok(())
+}
+
+/// Refuses what has been cleared away since it was written: it took too long, or somebody removed the database.
+pub(super) async fn check_kept(transaction: &Transaction, name: &str) -> Result<(), Stopped> {
+    let marker = transaction.store(STAGES)?.get(&name.into()).map_err(Failed::from)?;
+    if transaction.result(&marker).await?.is_undefined() {
+        return Err(Stopped::Failed(Error::new(
+            ErrorKind::Storage,
+            "what this write had stored was cleared away in the meantime; write it again",
+        )));
+    }
+    Ok(())
+}
+
 /// Takes note that the chunks of this name belong to a session.
 pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), Failed> {
     stages.delete(&name.into())?;
@@ -65,45 +94,50 @@ pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
 /// Clears away the chunks that are nobody's, and damaged records that nobody has looked at.
 pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
     for name in past(batches, STAGES).await? {
-        remove(batches, &name).await?;
+        remove(batches, &name, true).await?;
     }
     let damaged = past(batches, DAMAGED).await?;
     if damaged.is_empty() {
         return Ok(());
     }
     let transaction = batches.begin(&[DAMAGED], true).await?;
-    let done = ended(&transaction);
+    let end = transaction.end();
     for name in damaged {
-        sys::store(&transaction, DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
+        transaction.store(DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
     }
-    Ok(completed(&transaction, done).await?)
+    Ok(end.done().await?)
 }
 
 /// The keys of some whose `until` has come.
 async fn past(batches: &Rc<Batches>, name: &str) -> Result<Vec<String>, Error> {
     let transaction = batches.begin(&[name], false).await?;
-    let store = sys::store(&transaction, name)?;
+    let store = transaction.store(name)?;
     let all = JsValue::UNDEFINED;
     let keys = store.get_all_keys_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
     let values = store.get_all_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
-    let values: Array = result(&values).await?.unchecked_into();
+    let values: Array = transaction.result(&values).await?.unchecked_into();
     let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
-    let now = Date::now();
-    let is_past = |value: JsValue| {
-        let until = Reflect::get(&value, &"until".into()).ok().and_then(|until| until.as_f64());
-        until.is_some_and(|until| until < now)
-    };
-    let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value.clone()));
+    let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value));
     Ok(past.filter_map(|(key, _)| key.as_string()).collect())
 }
 
-async fn remove(batches: &Rc<Batches>, name: &str) -> Result<(), Refused> {
+/// Whether the time of a marker, or of a damaged record, has come.
+fn is_past(value: &JsValue) -> bool {
+    let until = Reflect::get(value, &"until".into()).ok().and_then(|until| until.as_f64());
+    until.is_some_and(|until| until < Date::now())
+}
+
+/// Clears away the chunks of this name; or only if they are nobody's, since their writer may be about to publish them.
+async fn remove(batches: &Rc<Batches>, name: &str, if_past: bool) -> Result<(), Refused> {
     let transaction = batches.begin(&[CHUNKS, STAGES], true).await?;
-    let done = ended(&transaction);
-    let all = IdbKeyRange::bound(&chunk(name, 0), &chunk(name, u32::MAX)).map_err(Failed::from)?;
-    sys::store(&transaction, CHUNKS)?.delete(&all).map_err(Failed::from)?;
-    sys::store(&transaction, STAGES)?.delete(&name.into()).map_err(Failed::from)?;
-    Ok(completed(&transaction, done).await?)
+    let end = transaction.end();
+    let stages = transaction.store(STAGES)?;
+    let marker = || stages.get(&name.into()).map_err(Failed::from);
+    if !if_past || is_past(&transaction.result(&marker()?).await?) {
+        clear(&transaction.store(CHUNKS)?, name)?;
+        stages.delete(&name.into()).map_err(Failed::from)?;
+    }
+    Ok(end.done().await?)
 }
 
 /// Chunks that are written one after another.
@@ -111,6 +145,8 @@ pub(super) struct StagedChunks {
     batches: Rc<Batches>,
     name: String,
     count: u32,
+    /// When, and over which connection, it was last seen that its marker is there.
+    marked: Option<(f64, IdbDatabase)>,
     is_left: bool,
     /// Holds a piece until the engine has cloned it: a new one for each would have to be collected.
     room: Option<Uint8Array>,
@@ -118,40 +154,65 @@ pub(super) struct StagedChunks {
 
 impl StagedChunks {
     pub(super) fn new(batches: Rc<Batches>, name: String) -> Self {
-        Self { batches, name, count: 0, is_left: true, room: None }
+        Self { batches, name, count: 0, marked: None, is_left: true, room: None }
     }
 
-    /// A clone of a view takes the whole buffer: only a full piece may go by way of the room.
-    fn bytes_of(&mut self, piece: &Bytes) -> Uint8Array {
-        if piece.len() != PIECE {
-            return sys::bytes(piece);
+    /// A clone of a view takes the whole buffer: only a full chunk may go by way of the room.
+    fn bytes_of(&mut self, chunk: &[u8]) -> Uint8Array {
+        if chunk.len() != CHUNK {
+            return sys::bytes(chunk);
         }
         #[allow(clippy::cast_possible_truncation)] // a small constant
-        let room = self.room.get_or_insert_with(|| Uint8Array::new_with_length(PIECE as u32));
-        room.copy_from(piece);
+        let room = self.room.get_or_insert_with(|| Uint8Array::new_with_length(CHUNK as u32));
+        room.copy_from(chunk);
         room.clone()
     }
 
-    async fn put(&mut self, piece: &Bytes) -> Result<(), Refused> {
-        let first = self.count == 0;
-        let transaction: IdbTransaction = self.batches.begin(&[CHUNKS, STAGES], true).await?;
-        let done = ended(&transaction);
-        if first {
-            let stages = sys::store(&transaction, STAGES)?;
-            stages.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
+    async fn put(&mut self, piece: &Bytes) -> Result<(), Stopped> {
+        let now = Date::now();
+        // Whoever changes a record has the markers: only now and then does this one wait for them.
+        let known = match &self.marked {
+            Some((at, database)) if (0.0..MARKED_FOR).contains(&(now - at)) => {
+                // Another connection may be one to another database of the same name.
+                let begun = self.batches.begin(&[CHUNKS], true).await?;
+                Some(begun).filter(|begun| begun.database() == *database)
+            }
+            _ => None,
+        };
+        let is_marked = known.is_some();
+        let transaction = match known {
+            Some(transaction) => transaction,
+            None => self.batches.begin(&[CHUNKS, STAGES], true).await?,
+        };
+        let end = transaction.end();
+        if !is_marked {
+            if self.count > 0 {
+                check_kept(&transaction, &self.name).await?;
+            }
+            transaction.store(STAGES)?.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
+            self.marked = Some((now, transaction.database()));
         }
-        let chunks = sys::store(&transaction, CHUNKS)?;
-        let key = chunk(&self.name, self.count);
-        chunks.put_with_key(&self.bytes_of(piece), &key).map_err(Failed::from)?;
-        Ok(completed(&transaction, done).await?)
+        let chunks = transaction.store(CHUNKS)?;
+        for (number, own) in (self.count..).zip(piece.chunks(CHUNK)) {
+            let key = chunk(&self.name, number);
+            chunks.put_with_key(&self.bytes_of(own), &key).map_err(Failed::from)?;
+        }
+        Ok(end.done().await?)
     }
 }
 
 impl Stage for StagedChunks {
     fn append(mut self: Box<Self>, piece: Bytes) -> BoxFuture<'static, (Box<dyn Stage>, Result<(), Error>)> {
         Box::pin(async move {
-            let put = self.put(&piece).await.map_err(Error::from);
-            self.count += 1;
+            let put = match self.put(&piece).await {
+                // Over another connection; Firefox refuses the first of those who come after an exceeded quota.
+                Err(Stopped::Refused(Refused::Failed(failed))) if failed.is_lost_connection() => {
+                    self.put(&piece).await
+                }
+                put => put,
+            };
+            let put = put.map_err(Error::from);
+            self.count += CHUNKS_OF_PIECE;
             (self as Box<dyn Stage>, put)
         })
     }
@@ -175,7 +236,7 @@ impl Drop for StagedChunks {
             let (batches, name) = (Rc::clone(&self.batches), std::mem::take(&mut self.name));
             wasm_bindgen_futures::spawn_local(async move {
                 // What stays is cleared when it is a day old.
-                let _ = remove(&batches, &name).await;
+                let _ = remove(&batches, &name, false).await;
             });
         }
     }
@@ -191,12 +252,24 @@ pub(super) struct Chunks {
 impl Chunks {
     async fn read(&self) -> Result<Bytes, Error> {
         let transaction = self.batches.begin(&[CHUNKS], false).await?;
-        let request =
-            sys::store(&transaction, CHUNKS)?.get(&chunk(&self.name, self.next)).map_err(Failed::from)?;
-        let found = result(&request).await?;
-        let piece =
-            found.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("a part of its content is missing"))?;
-        Ok(piece.to_vec().into())
+        let last = self.next + CHUNKS_OF_PIECE - 1;
+        let both = IdbKeyRange::bound(&chunk(&self.name, self.next), &chunk(&self.name, last));
+        let chunks = transaction.store(CHUNKS)?;
+        let both = both.map_err(Failed::from)?;
+        let request = chunks.get_all_with_key(&both).map_err(Failed::from)?;
+        let found: Array = transaction.result(&request).await?.unchecked_into();
+        let mut piece = Vec::new();
+        for found in found.iter() {
+            let own: Uint8Array = found.dyn_into().map_err(|_| corrupt("something else is in its place"))?;
+            let at = piece.len();
+            piece.resize(at + own.length() as usize, 0);
+            own.copy_to(&mut piece[at..]);
+            sys::free(&own);
+        }
+        if piece.is_empty() {
+            return Err(corrupt("a part of its content is missing"));
+        }
+        Ok(piece.into())
     }
 }
 
@@ -204,7 +277,7 @@ impl Pieces for Chunks {
     fn next(mut self: Box<Self>) -> BoxFuture<'static, (Box<dyn Pieces>, Result<Bytes, Error>)> {
         Box::pin(async move {
             let piece = self.read().await;
-            self.next += 1;
+            self.next += CHUNKS_OF_PIECE;
             (self as Box<dyn Pieces>, piece)
         })
     }

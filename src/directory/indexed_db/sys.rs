@@ -1,10 +1,12 @@
 //! The little of IndexedDB that `web-sys` leaves out, and what all calls need.
 
+use std::rc::Rc;
+
 use js_sys::{Array, Object, Promise, Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, prelude::*};
-use wasm_bindgen_futures::JsFuture;
-use web_sys::{DomException, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction};
+use web_sys::{IdbDatabase, IdbFactory, IdbObjectStore, IdbRequest, IdbTransaction};
 
+use super::waits::{Wait, Waits};
 use crate::error::{Error, ErrorKind};
 
 #[wasm_bindgen]
@@ -22,10 +24,15 @@ extern "C" {
         options: &Object,
     ) -> Result<IdbTransaction, JsValue>;
 
-    type Transaction;
+    type Committing;
 
     #[wasm_bindgen(method, catch)]
-    fn commit(this: &Transaction) -> Result<(), JsValue>;
+    fn commit(this: &Committing) -> Result<(), JsValue>;
+
+    type Detached;
+
+    #[wasm_bindgen(method, catch)]
+    fn transfer(this: &Detached, length: u32) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(js_namespace = globalThis, js_name = setTimeout)]
     fn set_timeout(work: &js_sys::Function, millis: i32) -> JsValue;
@@ -50,6 +57,50 @@ impl Database {
     }
 }
 
+/// A transaction, with those who wait for what comes of it.
+#[derive(Clone)]
+pub(super) struct Transaction {
+    transaction: IdbTransaction,
+    waits: Rc<Waits>,
+}
+
+impl Transaction {
+    pub(super) fn new(transaction: IdbTransaction, waits: &Rc<Waits>) -> Self {
+        Self { transaction, waits: Rc::clone(waits) }
+    }
+
+    pub(super) fn store(&self, name: &str) -> Result<IdbObjectStore, Failed> {
+        self.transaction.object_store(name).map_err(Failed::from)
+    }
+
+    /// Its database, over the connection that it belongs to.
+    pub(super) fn database(&self) -> IdbDatabase {
+        self.transaction.db()
+    }
+
+    /// The result of a request. It wakes within the request's own event, while the transaction takes further requests.
+    pub(super) async fn result(&self, request: &IdbRequest) -> Result<JsValue, Failed> {
+        self.waits.request(request).done().await?;
+        Ok(request.result()?)
+    }
+
+    /// Its end, for which one may wait.
+    pub(super) fn end(&self) -> Wait {
+        self.waits.transaction(&self.transaction)
+    }
+
+    /// Says that no more requests follow. Where the engine does not know the call, or has ended the transaction already,
+    /// nothing is lost but a little time.
+    pub(super) fn commit(&self) {
+        let _ = self.transaction.unchecked_ref::<Committing>().commit();
+    }
+
+    /// Undoes all of it. Where it has ended already, there is nothing to undo.
+    pub(super) fn abort(&self) {
+        let _ = self.transaction.abort();
+    }
+}
+
 /// The database of a window or a worker.
 pub(super) fn factory() -> Result<IdbFactory, Error> {
     let found = Reflect::get(&js_sys::global(), &"indexedDB".into()).ok();
@@ -67,46 +118,15 @@ pub(super) fn timeout(millis: i32) -> Promise {
     })
 }
 
-/// The result of a request. It wakes within the request's own event, while its transaction takes further requests.
-pub(super) async fn result(request: &IdbRequest) -> Result<JsValue, Failed> {
-    let promise = Promise::new(&mut |resolve, reject| {
-        request.set_onsuccess(Some(&resolve));
-        request.set_onerror(Some(&reject));
-    });
-    match JsFuture::from(promise).await {
-        Ok(_) => request.result().map_err(Failed::from),
-        Err(_) => Err(request.error().ok().flatten().as_ref().map_or_else(Failed::unknown, Failed::of)),
-    }
-}
-
-/// When a transaction has ended: only its `complete` is success.
-pub(super) fn ended(transaction: &IdbTransaction) -> Promise {
-    Promise::new(&mut |resolve, reject| {
-        transaction.set_oncomplete(Some(&resolve));
-        transaction.set_onabort(Some(&reject));
-    })
-}
-
-pub(super) async fn completed(transaction: &IdbTransaction, ended: Promise) -> Result<(), Failed> {
-    match JsFuture::from(ended).await {
-        Ok(_) => Ok(()),
-        Err(_) => Err(transaction.error().as_ref().map_or_else(Failed::unknown, Failed::of)),
-    }
-}
-
-/// Says that no more requests follow. Where the engine does not know the call, or has ended the transaction already,
-/// nothing is lost but a little time.
-pub(super) fn commit(transaction: &IdbTransaction) {
-    let _ = transaction.unchecked_ref::<Transaction>().commit();
-}
-
-pub(super) fn store(transaction: &IdbTransaction, name: &str) -> Result<IdbObjectStore, Failed> {
-    transaction.object_store(name).map_err(Failed::from)
-}
-
 /// Bytes in a buffer of their own: a view of wasm memory would be stored with all of it.
 pub(super) fn bytes(bytes: &[u8]) -> Uint8Array {
     Uint8Array::from(bytes)
+}
+
+/// Frees bytes of the engine's making at once: a large content, read piece by piece, would fill the memory before they are collected.
+/// Where the engine does not know the call, they are.
+pub(super) fn free(bytes: &Uint8Array) {
+    let _ = bytes.buffer().unchecked_ref::<Detached>().transfer(0);
 }
 
 /// How a call of the database failed: the name of its exception, or none where it says nothing.
@@ -114,12 +134,17 @@ pub(super) fn bytes(bytes: &[u8]) -> Uint8Array {
 pub(super) struct Failed(String);
 
 impl Failed {
-    pub(super) fn of(error: &DomException) -> Self {
-        Self(error.name())
-    }
-
     pub(super) fn unknown() -> Self {
         Self(String::new())
+    }
+
+    /// Whether somebody else had put something under a key where nothing was thought to be.
+    pub(super) fn is_taken(&self) -> bool {
+        self.0 == "ConstraintError"
+    }
+
+    pub(super) fn is_quota(&self) -> bool {
+        self.0 == "QuotaExceededError"
     }
 
     /// Whether the connection is of no use any more. Some engines lose theirs when a page comes back to the front.
@@ -143,6 +168,12 @@ impl From<Failed> for Error {
                 "the browser's quota for this site is exceeded; free some of it, or ask to persist",
             ),
             "VersionError" => Self::unsupported("the database was made by a later release; use that"),
+            "NotFoundError" => {
+                Self::unsupported("the database of this name keeps no sessions; use another name")
+            }
+            "SecurityError" => Self::unsupported(
+                "the browser denies this page its databases, as in a sandboxed frame or where site data is blocked",
+            ),
             "" => Self::new(ErrorKind::Storage, "the database gave up without a reason"),
             name => Self::new(ErrorKind::Storage, format!("the database failed: {name}")),
         }

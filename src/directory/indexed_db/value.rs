@@ -1,73 +1,70 @@
-//! A record as the database keeps it.
+//! A record as the database keeps it: its bytes, behind them the name of its chunks, where its content lies apart, and the key
+//! with a checksum. So many values can be told from each other that were read without their keys.
 
+use bytes::Bytes;
 use js_sys::Uint8Array;
-use wasm_bindgen::prelude::*;
+use wasm_bindgen::{JsCast, JsValue};
 
-use super::sys;
 use crate::{
     error::Error,
     key::Key,
-    record::{Head, corrupt},
+    record::{HEADER, Head, Sum, corrupt, says_apart},
 };
 
-#[wasm_bindgen]
-extern "C" {
-    /// `{ key, record, chunks? }`. `chunks` is the name under which the content lies, where it is kept apart.
-    pub(super) type Value;
-
-    #[wasm_bindgen(method, getter)]
-    pub(super) fn key(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_key(this: &Value, key: &str);
-
-    #[wasm_bindgen(method, getter)]
-    fn record(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_record(this: &Value, record: &Uint8Array);
-
-    #[wasm_bindgen(method, getter)]
-    fn chunks(this: &Value) -> JsValue;
-
-    #[wasm_bindgen(method, setter)]
-    fn set_chunks(this: &Value, chunks: &str);
-}
+/// How long the name of chunks is.
+const NAME: usize = 16;
+/// How long a key is, with its checksum.
+const TRAILER: usize = 36;
 
 /// What was found under a key: the head, and the record's bytes.
 pub(super) struct Found {
     pub(super) head: Head,
-    pub(super) record: Vec<u8>,
+    pub(super) record: Bytes,
     pub(super) chunks: Option<String>,
 }
 
 impl Found {
-    /// Reads what the database gave; nothing where it gave `undefined`.
-    pub(super) fn read(value: &JsValue) -> Result<Option<Self>, Error> {
-        if value.is_undefined() {
-            return Ok(None);
+    /// Reads what is stored under this key, if anything is.
+    pub(super) fn read(key: &Key, value: Option<&Bytes>) -> Result<Option<Self>, Error> {
+        let Some(value) = value else { return Ok(None) };
+        if key_of(value) != Some(&key.bytes()[..]) {
+            return Err(corrupt("it is not that of its key"));
         }
         let chunks = chunks_of(value);
-        let record = value.unchecked_ref::<Value>().record();
-        let record =
-            record.dyn_ref::<Uint8Array>().ok_or_else(|| corrupt("something else is in its place"))?;
-        let record = record.to_vec();
+        let end = value.len() - TRAILER - if chunks.is_some() { NAME } else { 0 };
+        let record = value.slice(..end);
         Ok(Some(Self { head: Head::open(&record)?, record, chunks }))
     }
 }
 
-/// What the database shall keep under a key.
-pub(super) fn value(key: &Key, record: &[u8], chunks: Option<&str>) -> JsValue {
-    let value: Value = js_sys::Object::new().unchecked_into();
-    value.set_key(&key.hex());
-    value.set_record(&sys::bytes(record));
-    if let Some(chunks) = chunks {
-        value.set_chunks(chunks);
+/// The bytes that the database gave; nothing where it gave `undefined`, and none where something else is in their place.
+pub(super) fn stored(value: &JsValue) -> Option<Bytes> {
+    if value.is_undefined() {
+        return None;
     }
-    value.into()
+    Some(value.dyn_ref::<Uint8Array>().map(Uint8Array::to_vec).unwrap_or_default().into())
 }
 
-/// The name under which the content of a value lies apart.
-pub(super) fn chunks_of(value: &JsValue) -> Option<String> {
-    (!value.is_undefined()).then(|| value.unchecked_ref::<Value>().chunks().as_string()).flatten()
+/// The key that a value says it belongs to, if the value can be trusted in that.
+pub(super) fn key_of(value: &[u8]) -> Option<&[u8]> {
+    let (_, trailer) = value.split_at_checked(value.len().checked_sub(TRAILER)?)?;
+    let (key, sum) = trailer.split_at(TRAILER - 4);
+    (*sum == Sum::of(key).to_le_bytes()).then_some(key)
+}
+
+/// What the database shall keep under a key.
+pub(super) fn value(key: &Key, mut record: Vec<u8>, chunks: Option<&str>) -> Bytes {
+    let mut name = [0; NAME];
+    if let Some(Ok(name)) = chunks.map(|chunks| base16ct::lower::decode(chunks, &mut name)) {
+        record.extend_from_slice(name);
+    }
+    record.extend_from_slice(key.bytes());
+    record.extend_from_slice(&Sum::of(key.bytes()).to_le_bytes());
+    record.into()
+}
+
+/// The name under which the content of a value lies apart, be the value damaged or not.
+pub(super) fn chunks_of(value: &Bytes) -> Option<String> {
+    let at = value.len().checked_sub(TRAILER + NAME).filter(|at| *at >= HEADER)?;
+    says_apart(value).then(|| base16ct::lower::encode_string(&value[at..at + NAME]))
 }
