@@ -195,6 +195,7 @@ impl Batches {
                 (_, true) => &[RECORDS, TAGS, STAGES, DAMAGED],
                 _ => &[RECORDS],
             };
+            let count = seats.values().map(VecDeque::len).sum();
             let transaction = self.begin(stores, true).await?;
             let end = transaction.end();
             let work = Rc::new(Work {
@@ -203,7 +204,10 @@ impl Batches {
                 is_wide: is_wide || is_full,
                 is_full,
                 waiting: RefCell::default(),
-                undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
+                undecided: Cell::new(count),
+                // Firefox commits what it was told to commit although a request before the last one has failed. So nothing
+                // is hurried that rests on a guess, unless it is one request alone.
+                may_hurry: is_asking || (count == 1 && !is_wide && !is_full),
             });
             let keys: Vec<String> = seats.keys().cloned().collect();
             let values =
@@ -271,6 +275,8 @@ struct Work {
     waiting: RefCell<Seats<Grant>>,
     /// How many have still to decide.
     undecided: Cell<usize>,
+    /// Whether it may be told to commit when all have.
+    may_hurry: bool,
 }
 
 impl Work {
@@ -281,7 +287,7 @@ impl Work {
     fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
         let mut value = value;
         loop {
-            if this.undecided.get() == 0 {
+            if this.undecided.get() == 0 && this.may_hurry {
                 // It would end by itself, a turn later. Where it has ended already, that is well.
                 this.transaction.commit();
             }
