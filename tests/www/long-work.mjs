@@ -88,10 +88,16 @@ export const longWork = {
       });
       hands.set('input[name="memory"]', false);
       const said = await hands.press("#kit", "run", "#kit-outcome");
-      return { said, failure: hands.text(".failures li"), markup: hands.at(".failures").querySelector("b") };
+      return {
+        said,
+        row: Array.from(hands.at(".results tbody tr").cells, (cell) => cell.textContent),
+        failure: hands.text(".failures li"),
+        markup: hands.at(".failures").querySelector("b"),
+      };
     });
     assert.equal(told.said.state, "bad");
     assert.match(told.said.text, /1 case passed, 1 failed/);
+    assert.deepEqual(told.row, ["C1 all or nothing", "1 of 2", "1"]);
     assert.equal(told.failure, "C1_two <b>it forgets</b>");
     assert.equal(told.markup, null);
   },

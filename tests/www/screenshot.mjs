@@ -70,6 +70,9 @@ try {
   await page.locator("#hand-outcome", { hasText: "Written: 6.3 MB" }).waitFor();
   await page.getByRole("button", { name: "draft: letter to Ada", exact: true }).click();
   await page.locator("#view-content", { hasText: "harbour is quiet" }).waitFor();
+  await page.getByLabel("Text", { exact: true }).check();
+  await fill("Idle timeout", "30m");
+  await fill("Tags, with commas between them", "user:17, draft");
   if (values.measure) {
     await page.getByRole("button", { name: "Measure" }).click();
     await page.locator("#measure-outcome", { hasText: "sessile is ahead" }).waitFor({ timeout: 300_000 });
