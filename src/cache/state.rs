@@ -219,18 +219,14 @@ impl State {
         self.options.entry_bytes.min(self.options.bytes)
     }
 
-    /// A change of a session begins, in one step with what is done then, which is told whether the change is alone; it
-    /// must [`end_change`](Self::end_change).
-    fn begin_change<T>(
-        &self,
-        id: &SessionId,
-        begin: impl FnOnce(&mut Entries, bool) -> T,
-    ) -> Result<T, Error> {
+    /// A change of a session begins, in one step with what is done to the entries then; it must
+    /// [`end_change`](Self::end_change).
+    fn begin_change<T>(&self, id: &SessionId, begin: impl FnOnce(&mut Entries) -> T) -> Result<T, Error> {
         self.with(|open| {
             let changes = open.changes.entry(id.clone()).or_default();
             changes.under_way += 1;
             changes.overlapped |= changes.under_way > 1 || open.wide_changes > 0;
-            Ok(begin(&mut open.entries, !changes.overlapped))
+            Ok(begin(&mut open.entries))
         })
     }
 
@@ -367,31 +363,28 @@ pub(super) struct Change {
 impl Change {
     /// A write begins.
     pub(super) fn write(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
-        Self::begin(state, id, |_, _| ()).map(|(change, ())| change)
+        Self::begin(state, id, |_| ()).map(|(change, ())| change)
     }
 
-    /// A touch begins, of what is kept of the session if nobody else is at work on it. That is one step: what another
-    /// thread writes in between, the touch must not take back.
+    /// A touch begins, of what is kept of the session. That is one step: what another thread writes in between, the
+    /// touch must not take back.
     pub(super) fn touch(
         state: &Arc<State>,
         id: &SessionId,
         now: Timestamp,
     ) -> Result<(Self, Option<Cached>), Error> {
-        Self::begin(state, id, |entries, alone| {
-            let known = if alone { entries.peek(id.as_str(), now) } else { None };
-            known.and_then(Known::session).cloned()
-        })
+        Self::begin(state, id, |entries| entries.peek(id.as_str(), now).and_then(Known::session).cloned())
     }
 
     /// An end of the session begins, which nobody is to see in the cache from now on.
     pub(super) fn end(state: &Arc<State>, id: &SessionId) -> Result<Self, Error> {
-        Self::begin(state, id, |entries, _| entries.remove(id.as_str())).map(|(change, ())| change)
+        Self::begin(state, id, |entries| entries.remove(id.as_str())).map(|(change, ())| change)
     }
 
     fn begin<T>(
         state: &Arc<State>,
         id: &SessionId,
-        begin: impl FnOnce(&mut Entries, bool) -> T,
+        begin: impl FnOnce(&mut Entries) -> T,
     ) -> Result<(Self, T), Error> {
         let found = state.begin_change(id, begin)?;
         Ok((Self { state: Arc::clone(state), id: id.clone(), made: None }, found))

@@ -81,6 +81,15 @@ fn a_tag_ends_its_sessions_in_the_cache_and_no_others() {
     assert_eq!(block_on(cache.invalidate_tagged("")).unwrap_err().kind(), ErrorKind::InvalidOption);
 }
 
+/// What others change is seen late here, so the cache itself is not for sharing.
+#[test]
+fn a_cache_can_what_its_delegate_can_and_is_not_shared() {
+    let (cache, delegate) = with_old_and(Traits { shared: true, ..Traits::default() });
+    let can = delegate.capabilities();
+    assert!(can.shared && can.conditional && can.tags);
+    assert_eq!(cache.capabilities(), sessile::Capabilities { shared: false, ..can });
+}
+
 /// Over a shared storage others may have tagged what is kept here without the tag.
 #[test]
 fn c13_a_tag_that_others_gave_ends_the_session_here() {

@@ -190,7 +190,72 @@ fn c4_what_a_tag_has_ended_does_not_come_back_with_the_answer_to_a_write() {
     }
 }
 
-/// As above, with the end of the tag begun before the write, and answered before it.
+/// The end of the tag is not answered yet; but somebody has seen it already.
+#[test]
+fn c4_what_somebody_has_seen_ended_does_not_come_back_with_the_answer_to_a_write() {
+    let (cache, delegate) = with_old();
+    let id = id();
+    let end_gate = delegate.hold(Call::InvalidateTagged, At::Begin);
+    let mut end = start(cache.invalidate_tagged(TAG));
+    let gate = delegate.hold(Call::Set, At::End);
+    let options = WriteOptions::new().tags(Tags::new([TAG]).unwrap());
+    let change = start(cache.set(&id, "new".into(), options));
+    let answer_gate = delegate.hold(Call::InvalidateTagged, At::End);
+    end_gate.let_go();
+    assert!(end.is_waiting() && answer_gate.is_reached());
+    assert_eq!(get(&cache, &id), None);
+    gate.let_go();
+    assert!(change.end().is_ok());
+    assert_eq!(get(&cache, &id), None);
+    answer_gate.let_go();
+    assert_eq!(end.end().unwrap(), 1);
+    tells_the_truth(&cache, &delegate);
+}
+
+/// A write is not answered yet; but somebody has read it already, by a call that began long ago.
+#[test]
+fn c9_what_somebody_has_read_is_not_followed_by_what_was_kept_before() {
+    for streamed in [false, true] {
+        let (cache, delegate) = with_old();
+        let id = id();
+        let fill_gate = delegate.hold(if streamed { Call::Open } else { Call::Get }, At::Begin);
+        let fill =
+            start(async { if streamed { read_stream(&cache, &id).await } else { read(&cache, &id).await } });
+        write(&cache, &id, "new");
+        is_kept(&cache, &delegate, &id);
+        let gate = delegate.hold(Call::Set, At::End);
+        let change = start(cache.set(&id, "newer".into(), WriteOptions::new()));
+        assert_eq!(get(&cache, &id).as_deref(), Some("new"));
+        fill_gate.let_go();
+        assert_eq!(fill.end().unwrap().as_deref(), Some("newer"));
+        assert_eq!(get(&cache, &id).as_deref(), Some("newer"));
+        gate.let_go();
+        assert!(change.end().is_ok());
+        tells_the_truth(&cache, &delegate);
+    }
+}
+
+/// As above, by a call that is answered at once, while another read is under way.
+#[test]
+fn c9_what_somebody_was_told_is_not_followed_by_what_was_read_before() {
+    let (cache, delegate) = with_old();
+    let id = id();
+    let fill_gate = delegate.hold(Call::Get, At::End);
+    let fill = start(read(&cache, &id));
+    let gate = delegate.hold(Call::Set, At::End);
+    let change = start(cache.set(&id, "new".into(), WriteOptions::new()));
+    let told = block_on(cache.info(&id)).unwrap();
+    assert_eq!(told, block_on(delegate.memory().info(&id)).unwrap());
+    assert_eq!(get(&cache, &id).as_deref(), Some("new"));
+    fill_gate.let_go();
+    assert_eq!(fill.end().unwrap().as_deref(), Some("old"));
+    assert_eq!(get(&cache, &id).as_deref(), Some("new"));
+    gate.let_go();
+    assert!(change.end().is_ok());
+    tells_the_truth(&cache, &delegate);
+}
+
+/// The end of the tag has begun before the write, and is answered before it.
 #[test]
 fn c4_a_write_that_gives_a_tag_while_the_tag_is_ended_is_not_kept() {
     let (cache, delegate) = with_old();

@@ -1,8 +1,11 @@
 //! Threads that use one cache at the same time: the same as in the random histories holds.
 
-use std::thread;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    thread,
+};
 
-use sessile::Tags;
+use sessile::{SessionStorageMemory, Tags};
 
 use super::*;
 use crate::log::{Caller, Floors, Logged};
@@ -98,4 +101,32 @@ fn one_call(
     for (id, number) in delegate.done_by(number) {
         floors.raise(&id, number);
     }
+}
+
+/// A touch takes what is kept of the session, and puts it back renewed; never over what was written in between.
+#[test]
+fn c9_threads_that_touch_take_no_write_back() {
+    const WRITES: usize = 100_000;
+    let cache = CacheStorage::new(SessionStorageMemory::new(), CacheOptions::new()).unwrap();
+    let over = AtomicBool::new(false);
+    write(&cache, &id(), "0");
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !over.load(Ordering::Relaxed) {
+                    assert!(block_on(cache.touch(&id())).unwrap());
+                }
+            });
+        }
+        let read_back = || {
+            (1..=WRITES).all(|number| {
+                let content = number.to_string();
+                write(&cache, &id(), &content);
+                get(&cache, &id()) == Some(content)
+            })
+        };
+        let all_read_back = read_back();
+        over.store(true, Ordering::Relaxed);
+        assert!(all_read_back, "what was read was older than what had been written");
+    });
 }
