@@ -73,10 +73,13 @@ export class Held {
   /** Nothing can be told to the client after this. */
   seal(): SentHeader[] {
     this.#sealed = true;
-    return this.#used.flatMap((session) => {
+    const sent: SentHeader[] = [];
+    for (const session of this.#used) {
       session.seal();
-      return session.sent() ?? [];
-    }) as unknown as SentHeader[];
+      const header = session.sent();
+      if (header !== undefined) sent.push(header);
+    }
+    return sent;
   }
 }
 
