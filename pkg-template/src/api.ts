@@ -5,6 +5,28 @@ export { generateSessionId } from "./id.js";
 export { SessionStorageMemory } from "./memory.js";
 export { SealedStorage, type SealedOptions } from "./sealed.js";
 export type { SecretList } from "./secrets.js";
+export {
+  cookie,
+  header,
+  sessions,
+  type Committed,
+  type CookieOptions,
+  type FetchHandler,
+  type InvalidSession,
+  type NodeMiddleware,
+  type NodeOptions,
+  type NodeRequest,
+  type NodeResponse,
+  type SchemaResult,
+  type Session,
+  type SessionDefinition,
+  type SessionDefinitions,
+  type SessionEvent,
+  type SessionOptions,
+  type Sessions,
+  type SessionsOf,
+  type StandardSchema,
+} from "./sessions/index.js";
 export { SimplifiedSessionStorage } from "./simplified.js";
 export { Sealer, Signer, type Opened, type Verified } from "./ticket.js";
 export type {

@@ -17,9 +17,12 @@ describe("entry", () => {
       "SessionStorageMemory",
       "Signer",
       "SimplifiedSessionStorage",
+      "cookie",
       "directorySessionStorage",
       "generateSessionId",
+      "header",
       "init",
+      "sessions",
     ];
     same(Object.keys(sessile).sort(), names, "sessile");
     same(Object.keys(slim).sort(), names, "sessile/slim");

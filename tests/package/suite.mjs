@@ -14,6 +14,11 @@ export async function runSuite(name, given, log) {
     await import("./cache.test.mjs");
     await import("./ticket.test.mjs");
     await import("./sealed.test.mjs");
+    // A browser lets no program set a cookie by a response.
+    if (new Response(null, { headers: { "set-cookie": "a=b" } }).headers.has("set-cookie")) {
+      await import("./sessions.test.mjs");
+      await import("./sessions-cookie.test.mjs");
+    }
   } else if (name === "slim") {
     await import("./slim.test.mjs");
   } else if (name === "databases") {

@@ -1,0 +1,61 @@
+import type { RequestHeaders, SentHeader } from "./definition.js";
+import type { Held } from "./sessions.js";
+
+/** What a server of the fetch kind calls. */
+export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Promise<Response>;
+
+type Handler = (request: Request, sessions: unknown, ...rest: unknown[]) => Response | PromiseLike<Response>;
+
+export function fetchHandler(
+  open: (request: object, headers: RequestHeaders) => Held,
+  handler: Handler,
+): FetchHandler<unknown[]> {
+  return async (request, ...rest) => {
+    const held = open(request, headersOf(request));
+    const response = await handler(request, held.sessions, ...rest);
+    if (!held.isUsed) {
+      held.seal();
+      return response;
+    }
+    let sent;
+    try {
+      sent = await held.commit();
+    } catch (error) {
+      // Nobody will read it.
+      response.body?.cancel().catch(() => {});
+      throw error;
+    }
+    return withHeaders(response, sent);
+  };
+}
+
+function headersOf(request: Request): RequestHeaders {
+  return {
+    header: (name) => request.headers.get(name) ?? undefined,
+    get isHttps() {
+      return /^https:/i.test(request.url);
+    },
+  };
+}
+
+/** The response with more headers; another with the same body where its own cannot be changed, as those of a redirect. */
+function withHeaders(response: Response, sent: readonly SentHeader[]): Response {
+  if (sent.length === 0) return response;
+  try {
+    addHeaders(response.headers, sent);
+    return response;
+  } catch {
+    const { status, statusText, body } = response;
+    const headers = new Headers(response.headers);
+    addHeaders(headers, sent);
+    return new Response(body, { status, statusText, headers });
+  }
+}
+
+function addHeaders(headers: Headers, sent: readonly SentHeader[]): void {
+  for (const [name, value] of sent) headers.append(name, value);
+  if (!headers.has("cache-control")) headers.append("cache-control", PRIVATE);
+}
+
+/** A cache that many share would give one's session to another. */
+export const PRIVATE = 'private, no-cache="set-cookie"';

@@ -1,0 +1,13 @@
+export { cookie, header, type SessionDefinition } from "./definition.js";
+export type { FetchHandler } from "./fetch.js";
+export type { NodeMiddleware, NodeOptions, NodeRequest, NodeResponse } from "./node.js";
+export type {
+  CookieOptions,
+  InvalidSession,
+  SchemaResult,
+  SessionEvent,
+  SessionOptions,
+  StandardSchema,
+} from "./options.js";
+export type { Committed, Session } from "./session.js";
+export { sessions, type SessionDefinitions, type Sessions, type SessionsOf } from "./sessions.js";

@@ -1,0 +1,101 @@
+import { SessionError, type SessionErrorCode } from "../error.js";
+import { notJson } from "../storage.js";
+import type { BuiltInStorage, SessionInfo, SessionStorage, WriteOptions } from "../types.js";
+import { decode } from "../window.js";
+
+/** What a storage has under an id. */
+export interface Found {
+  readonly text: string;
+  readonly info: SessionInfo;
+}
+
+/** Any storage, by its whole values where it has those; all failures are a `SessionError`. */
+export class Records {
+  readonly storage: SessionStorage;
+  readonly #whole: Partial<BuiltInStorage>;
+
+  constructor(storage: SessionStorage) {
+    this.storage = storage;
+    this.#whole = storage as Partial<BuiltInStorage>;
+  }
+
+  /** What is there. A session that moved to another id has left nothing behind. */
+  async read(id: string): Promise<Found | undefined> {
+    const found = await this.#bytes(id);
+    if (found === undefined || found.data.length === 0) return undefined;
+    try {
+      return { text: decode(found.data), info: found.info };
+    } catch (cause) {
+      throw notJson(cause);
+    }
+  }
+
+  async #bytes(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
+    try {
+      if (this.#whole.get !== undefined) return await this.#whole.get(id);
+      return await this.storage.read(id, async (channel, info) => {
+        const data = new Uint8Array(
+          await new Response(channel as ReadableStream<Uint8Array<ArrayBuffer>>).arrayBuffer(),
+        );
+        return { data, info };
+      });
+    } catch (error) {
+      // An id that no storage takes is one that none has given.
+      if (hasCode(error, "ERR_SESSION_NOT_FOUND", "ERR_SESSION_INVALID_ID")) return undefined;
+      throw typed(error);
+    }
+  }
+
+  async write(id: string, text: string, options: WriteOptions): Promise<string> {
+    try {
+      if (this.#whole.set !== undefined) return await this.#whole.set(id, text, options);
+      const provider = async (channel: WritableStream<Uint8Array>): Promise<void> => {
+        await channel.getWriter().write(new TextEncoder().encode(text));
+      };
+      return await this.storage.write(id, provider, options);
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+
+  async invalidate(id: string): Promise<boolean> {
+    try {
+      return await this.storage.invalidate(id);
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+
+  /** Whether it can be told of activity without a write. */
+  get touches(): boolean {
+    return this.#whole.touch !== undefined;
+  }
+
+  async touch(id: string): Promise<boolean> {
+    try {
+      return (await this.#whole.touch?.(id)) ?? true;
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+
+  async invalidateTagged(tag: string): Promise<number> {
+    if (this.#whole.invalidateTagged === undefined) {
+      throw new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no tags");
+    }
+    try {
+      return await this.#whole.invalidateTagged(tag);
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+}
+
+export function hasCode(error: unknown, ...codes: SessionErrorCode[]): boolean {
+  return error instanceof SessionError && codes.includes(error.code);
+}
+
+function typed(error: unknown): SessionError {
+  if (error instanceof SessionError) return error;
+  return new SessionError("ERR_SESSION_STORAGE", "the storage of sessions failed", { cause: error });
+}

@@ -1,0 +1,148 @@
+import { invalid } from "../options.js";
+import { Definition, type RequestHeaders, type SentHeader, type SessionDefinition } from "./definition.js";
+import { fetchHandler, type FetchHandler } from "./fetch.js";
+import { middleware, type NodeMiddleware, type NodeOptions } from "./node.js";
+import { RequestSession, type Session } from "./session.js";
+
+/** Sessions by the names that an application gives them. */
+export type SessionDefinitions = Readonly<Record<string, SessionDefinition<any>>>;
+
+/** What a handler gets: a session for each definition. */
+export type SessionsOf<D extends SessionDefinitions> = {
+  readonly [Name in keyof D]: D[Name] extends SessionDefinition<infer T> ? Session<T> : never;
+};
+
+/** The sessions of one application, for any server. Made by {@link sessions}. */
+export interface Sessions<D extends SessionDefinitions> {
+  /**
+   * A handler for `Deno.serve`, `Bun.serve`, workerd and whatever else takes a `Request` and answers a `Response`. What was
+   * changed is stored before the response is returned; if that fails, the promise rejects and no response goes out. A
+   * handler that throws stores nothing.
+   */
+  fetch<Rest extends unknown[]>(
+    handler: (request: Request, sessions: SessionsOf<D>, ...rest: Rest) => Response | PromiseLike<Response>,
+  ): FetchHandler<Rest>;
+  /**
+   * Middleware for `node:http`: `req.sessions` has the sessions, and what was changed is stored before the response's
+   * headers go out. If that fails, the client gets an empty 500 and `onError` the error.
+   */
+  node(options?: NodeOptions): NodeMiddleware;
+  /** The same for Express 4 and 5. */
+  express(options?: NodeOptions): NodeMiddleware;
+  /** The sessions of a request that one of the above has taken, with their types. */
+  of(request: object): SessionsOf<D>;
+  /** Ends all sessions that carry a tag, in every storage that has tags; resolves with how many. */
+  revokeAll(tag: string): Promise<number>;
+}
+
+/** The sessions of one request, and what is to be done with them at its end. */
+export class Held {
+  readonly sessions: Record<string, RequestSession<unknown>>;
+  readonly #used: RequestSession<unknown>[] = [];
+  #sealed = false;
+
+  constructor(definitions: readonly (readonly [string, Definition<unknown>])[], request: RequestHeaders) {
+    this.sessions = Object.create(null) as Record<string, RequestSession<unknown>>;
+    for (const [name, definition] of definitions) {
+      let session: RequestSession<unknown> | undefined;
+      const get = (): RequestSession<unknown> => {
+        if (session === undefined) {
+          session = new RequestSession(definition, request);
+          this.#used.push(session);
+          if (this.#sealed) session.seal();
+        }
+        return session;
+      };
+      Object.defineProperty(this.sessions, name, { get, enumerable: true });
+    }
+  }
+
+  get isUsed(): boolean {
+    return this.#used.some((session) => session.isUsed);
+  }
+
+  /** Stores all that was changed; answers the headers that the response needs. */
+  async commit(): Promise<SentHeader[]> {
+    // All are tried, so that a failure of one leaves no other undecided.
+    const ended = await Promise.allSettled(this.#used.map((session) => session.commit()));
+    const failed = ended.find((one) => one.status === "rejected");
+    if (failed !== undefined) throw failed.reason;
+    return this.seal();
+  }
+
+  /** Nothing can be told to the client after this. */
+  seal(): SentHeader[] {
+    this.#sealed = true;
+    const sent: SentHeader[] = [];
+    for (const session of this.#used) {
+      session.seal();
+      const header = session.sent();
+      if (header !== undefined) sent.push(header);
+    }
+    return sent;
+  }
+}
+
+/**
+ * Sessions for web servers. A session is loaded when it is asked for and stored before the response's headers go out, such
+ * that parallel requests lose none of each other's changes, and an ended session stays ended.
+ *
+ * Throws `ERR_SESSION_INVALID_OPTION` for no definition, or two of one cookie or header.
+ *
+ * @example
+ * ```js
+ * import { SessionStorageMemory, cookie, sessions } from "sessile";
+ *
+ * const storage = new SessionStorageMemory();
+ * const app = sessions({ user: cookie("user", storage, { idleTimeout: "30m" }) });
+ * const handler = app.fetch(async (request, { user }) => {
+ *   const { visits } = await user.update((value) => ({ visits: (value?.visits ?? 0) + 1 }));
+ *   return new Response(`visit ${visits}`);
+ * });
+ * ```
+ */
+export function sessions<D extends SessionDefinitions>(definitions: D): Sessions<D> {
+  const all = checkDefinitions(definitions);
+  const held = new WeakMap<object, Held>();
+  const open = (request: object, headers: RequestHeaders): Held => {
+    const opened = new Held(all, headers);
+    held.set(request, opened);
+    return opened;
+  };
+  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, options);
+  return {
+    fetch: (handler) =>
+      fetchHandler(open, handler as Parameters<typeof fetchHandler>[1]) as FetchHandler<any>,
+    node,
+    express: node,
+    of(request) {
+      const found = held.get(request);
+      if (found === undefined) throw invalid("these sessions have not seen this request");
+      return found.sessions as unknown as SessionsOf<D>;
+    },
+    async revokeAll(tag) {
+      const tagged = all.filter(([, definition]) => definition.capabilities.tags);
+      const storages = new Map(tagged.map(([, { records }]) => [records.storage, records]));
+      if (storages.size === 0) throw invalid("no storage of these sessions has tags");
+      let count = 0;
+      for (const records of storages.values()) count += await records.invalidateTagged(tag);
+      return count;
+    },
+  };
+}
+
+function checkDefinitions(definitions: unknown): [string, Definition<unknown>][] {
+  if (typeof definitions !== "object" || definitions === null)
+    throw invalid("sessions() takes an object of definitions");
+  const all = Object.entries(definitions as Record<string, unknown>);
+  if (all.length === 0) throw invalid("sessions() needs a definition");
+  const carriers = new Set<string>();
+  return all.map(([name, definition]) => {
+    if (!(definition instanceof Definition))
+      throw invalid("a definition must be made by cookie() or header()");
+    const { key } = (definition as Definition<unknown>).carrier;
+    if (carriers.has(key)) throw invalid(`two sessions travel in the ${key}`);
+    carriers.add(key);
+    return [name, definition as Definition<unknown>];
+  });
+}

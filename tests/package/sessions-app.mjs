@@ -1,0 +1,83 @@
+// What the tests of sessions share: requests, a client that keeps its cookie, storages that count, fail or wait.
+import { SessionStorageMemory, cookie, sessions } from "sessile";
+
+export const URL_HTTPS = "https://example.org/";
+
+/** A browser as far as a session is concerned. */
+export class Client {
+  constructor(handler, { url = URL_HTTPS } = {}) {
+    this.handler = handler;
+    this.url = url;
+    this.cookie = undefined;
+  }
+
+  /** Sends a request with the cookie it has; keeps what the response sets. */
+  async send(...rest) {
+    const response = await this.handler(request(this.cookie, this.url), ...rest);
+    for (const line of response.headers.getSetCookie()) {
+      const pair = line.split(";", 1)[0];
+      this.cookie = /; Max-Age=0;/.test(line) ? undefined : pair;
+    }
+    return response;
+  }
+}
+
+/** A request with a Cookie header; a plain object, since browsers keep pages from setting that one. */
+export function request(cookieHeader, url = URL_HTTPS, more = {}) {
+  const headers = new Map(Object.entries(more));
+  if (cookieHeader !== undefined) headers.set("cookie", cookieHeader);
+  return { url, headers: { get: (name) => headers.get(name) ?? null } };
+}
+
+/** An application of one session, and a client of it; its handler gets what to do with each request. */
+export function appOf(storage = new SessionStorageMemory(), options = {}, name = "user") {
+  const app = sessions({ user: cookie(name, storage, options) });
+  const handler = app.fetch(async (given, { user }, work) => {
+    const answer = await work?.(user, given);
+    return answer instanceof Response ? answer : new Response("ok");
+  });
+  return { app, handler, storage, client: new Client(handler) };
+}
+
+const METHODS = ["get", "set", "touch", "invalidate"];
+
+/** A storage in memory of which each call is counted, and can be replaced. */
+export function watched(options) {
+  const memory = new SessionStorageMemory(options);
+  const calls = {};
+  const instead = {};
+  const storage = {
+    memory,
+    calls,
+    instead,
+    capabilities: memory.capabilities,
+    write: (...given) => memory.write(...given),
+    read: (...given) => memory.read(...given),
+    invalidateTagged: (tag) => memory.invalidateTagged(tag),
+  };
+  for (const method of METHODS) {
+    storage[method] = (...given) => {
+      calls[method] = (calls[method] ?? 0) + 1;
+      return (instead[method] ?? memory[method].bind(memory))(...given);
+    };
+  }
+  return storage;
+}
+
+/** A promise and what resolves it. */
+export function gate() {
+  let open;
+  const opened = new Promise((resolve) => (open = resolve));
+  return { opened, open };
+}
+
+/** Numbers that look random, the same in each run (mulberry32). */
+export function seeded(seed) {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
