@@ -166,14 +166,12 @@ describe("session cookies", () => {
     for (const [id, code] of [
       ["", "ERR_SESSION_INVALID_ID"],
       [undefined, "ERR_SESSION_INVALID_ID"],
-      ["\u{1f600}".repeat(256), "ERR_SESSION_TOO_LARGE"],
+      ["\u{1f600}".repeat(257), "ERR_SESSION_INVALID_ID"],
       ['ö; "id"=%41', "ERR_SESSION_CONFLICT"],
     ]) {
-      const { handler } = appOf(storage, { generateId: () => id }, "a".repeat(256));
-      const long = id?.length > 100 ? "secrets" : "tags";
-      void long;
+      const { handler } = appOf(storage, { generateId: () => id });
       const error = await rejection(handler(request(), (user) => user.set({ other: 1 })));
-      if (code !== "ERR_SESSION_TOO_LARGE" || error.code !== code) equal(error.code, code);
+      equal(error.code, code, `${id}`.slice(0, 20));
     }
   });
 

@@ -1,8 +1,6 @@
-import { SessionError } from "../error.js";
 import { invalid } from "../options.js";
 
-/** RFC 6265bis, 5.6: longer ones are dropped by browsers, the name and the value together, or each attribute. */
-const LONGEST_PAIR = 4096;
+/** RFC 6265bis, 5.6: browsers drop a longer attribute. */
 const LONGEST_ATTRIBUTE = 1024;
 
 /** A token of RFC 9110, 5.6.2. */
@@ -55,12 +53,9 @@ export function setCookie(
   maxAge: number | undefined,
   isHttps: boolean,
 ): string {
-  const pair = `${name}=${encodeURIComponent(value)}`;
-  if (pair.length > LONGEST_PAIR) {
-    throw new SessionError("ERR_SESSION_TOO_LARGE", "the session's cookie is larger than a browser takes");
-  }
   const { domain, path, sameSite, httpOnly, partitioned, secure } = attributes;
-  let header = pair;
+  // A name of 256 characters with an id of 1,024 bytes, signed and escaped, is below the 4,096 that browsers take.
+  let header = `${name}=${encodeURIComponent(value)}`;
   if (maxAge !== undefined) header += `; Max-Age=${maxAge}`;
   if (maxAge === 0) header += "; Expires=Thu, 01 Jan 1970 00:00:00 GMT";
   if (domain !== undefined) header += `; Domain=${domain}`;
