@@ -102,10 +102,11 @@ impl<S: SessionStorage> SealedStorage<S> {
         Ok(asked)
     }
 
-    /// The tags of this very revision, sealed by the newest key, if they were not. Their session has them only as long as
-    /// it is at that revision, so a write under that condition takes nothing from anybody. What fails here fails there.
+    /// The tags of this very revision, sealed by the newest key, if they were not. Its session has them only as long as it is at
+    /// that revision, so a write under that condition takes nothing from anybody. What fails here fails there.
     async fn old_tags_anew(&self, id: &SessionId, revision: &Revision) -> Option<Tags> {
         let info = self.delegate.info(id).await.ok()??;
+        // Of another: a delegate with a cache may be late.
         if info.revision != *revision {
             return None;
         }

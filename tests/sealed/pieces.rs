@@ -75,6 +75,34 @@ proptest! {
     }
 }
 
+/// What is written behind the last chunk would be lost.
+#[test]
+fn a_close_that_was_given_up_takes_no_more() {
+    let storage =
+        SealedStorage::new(Dribble { storage: SessionStorageMemory::new(), step: 10_000 }, &secrets())
+            .unwrap();
+    let id = id("an id");
+    block_on(async {
+        let mut refused = 0;
+        for polls in 0..10 {
+            let mut writer = storage.begin(&id, WriteOptions::new()).await.unwrap();
+            writer.write_all(b"content").await.unwrap();
+            for _ in 0..polls {
+                let _ = futures::poll!(writer.close());
+            }
+            let more = writer.write_all(b" and more").await;
+            refused += u8::from(more.is_err());
+            let expected = if more.is_ok() { "content and more" } else { "content" };
+            if writer.commit().await.is_ok() {
+                assert_eq!(storage.get(&id).await.unwrap().unwrap().0, expected, "closed {polls} times");
+            } else {
+                assert!(more.is_err(), "closed {polls} times");
+            }
+        }
+        assert!((1..10).contains(&refused), "{refused}");
+    });
+}
+
 #[test]
 fn a_reader_of_nothing_waits_for_nothing() {
     let storage =

@@ -1,10 +1,13 @@
 //! Secrets are replaced while sessions go on.
 
 use futures::executor::block_on;
-use sessile::{ErrorKind, SessionStorage, SessionStorageMemory, Tags, WriteOptions};
+use sessile::{
+    BoxFuture, Capabilities, Error, ErrorKind, SealedStorage, SessionId, SessionInfo, SessionReader,
+    SessionStorage, SessionStorageMemory, SessionWriter, Tags, WriteOptions,
+};
 
 use super::{corrupt, get, id, sealed, set};
-use crate::subjects::sealing::{NEW, OLD};
+use crate::subjects::sealing::{NEW, OLD, secrets};
 
 fn tagged(tags: &[&str]) -> WriteOptions {
     WriteOptions::new().tags(Tags::new(tags.iter().copied()).unwrap())
@@ -113,5 +116,62 @@ fn a_late_write_of_a_revision_changes_no_tags() {
         assert_eq!(late.err().map(|error| error.kind()), Some(ErrorKind::Conflict));
         let (content, info) = both.get(&id).await.unwrap().unwrap();
         assert_eq!((content, info.tags), ("2".into(), Tags::new(["eve"]).unwrap()));
+    });
+}
+
+/// As a cache that has not heard of the last write: it tells what was known before.
+#[derive(Debug)]
+struct Late {
+    storage: SessionStorageMemory,
+    info: SessionInfo,
+}
+
+impl SessionStorage for Late {
+    fn capabilities(&self) -> Capabilities {
+        self.storage.capabilities()
+    }
+
+    fn open<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {
+        self.storage.open(id)
+    }
+
+    fn begin<'a>(
+        &'a self,
+        id: &'a SessionId,
+        options: WriteOptions,
+    ) -> BoxFuture<'a, Result<SessionWriter, Error>> {
+        self.storage.begin(id, options)
+    }
+
+    fn touch<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
+        self.storage.touch(id)
+    }
+
+    fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
+        self.storage.invalidate(id)
+    }
+
+    fn info<'a>(&'a self, _: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionInfo>, Error>> {
+        Box::pin(async move { Ok(Some(self.info.clone())) })
+    }
+
+    fn close(&self) -> BoxFuture<'_, Result<(), Error>> {
+        self.storage.close()
+    }
+}
+
+#[test]
+fn tags_of_another_revision_are_not_brought_back() {
+    let delegate = SessionStorageMemory::new();
+    let old = sealed(&delegate, &[OLD]);
+    let id = id("an id");
+    block_on(async {
+        old.set(&id, "1".into(), tagged(&["ada"])).await.unwrap();
+        let info = delegate.info(&id).await.unwrap().unwrap();
+        let revision = old.set(&id, "2".into(), tagged(&["eve"])).await.unwrap();
+        let late = SealedStorage::new(Late { storage: delegate.clone(), info }, &secrets()).unwrap();
+        late.set(&id, "3".into(), WriteOptions::new().if_revision(revision)).await.unwrap();
+        let info = sealed(&delegate, &[NEW, OLD]).info(&id).await.unwrap().unwrap();
+        assert_eq!(info.tags, Tags::new(["eve"]).unwrap());
     });
 }
