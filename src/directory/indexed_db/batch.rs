@@ -13,15 +13,12 @@ use web_sys::IdbObjectStore;
 
 use super::{
     connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
-    fetch::{PAGE, fetch},
+    fetch::fetch,
     guess::Guesses,
     sys::{Failed, Transaction},
 };
 use crate::{error::Error, key::Key};
 
-/// So many looks, one after another, share a transaction: it is what each of them would wait for, and while it lasts others
-/// cannot write.
-const LOOKS: u32 = 16;
 /// So many changes in a row are given all stores after one that needed more than the records.
 const WIDE: u32 = 64;
 
@@ -83,8 +80,6 @@ pub(super) struct Batches {
     strict: bool,
     looks: RefCell<Seats<Option<Bytes>>>,
     changes: RefCell<Changes>,
-    /// The transaction of the last look, and how many more it may serve: it takes requests until nobody asks anything.
-    looking: RefCell<Option<(Transaction, u32)>>,
     wide: Cell<u32>,
     pub(super) guesses: Guesses,
 }
@@ -96,7 +91,6 @@ impl Batches {
             strict,
             looks: RefCell::default(),
             changes: RefCell::default(),
-            looking: RefCell::default(),
             wide: Cell::new(0),
             guesses: Guesses::new(),
         })
@@ -158,21 +152,11 @@ impl Batches {
     }
 
     async fn read(&self, keys: &[String]) -> Result<Vec<Option<Bytes>>, Refused> {
-        let last = self.looking.take();
-        if let Some((transaction, left)) = last.filter(|(_, left)| *left > 0 && keys.len() < PAGE)
-            // Where it has ended already, there is another.
-            && let Ok(values) = fetch(&transaction, keys).await
-        {
-            self.looking.replace(Some((transaction, left - 1)));
-            return Ok(values);
-        }
         let mut tries = 0;
         loop {
             let done = async {
                 let transaction = self.begin(&[RECORDS], false).await?;
-                let values = fetch(&transaction, keys).await?;
-                self.looking.replace(Some((transaction, LOOKS)));
-                Ok(values)
+                Ok(fetch(&transaction, keys).await?)
             };
             match done.await {
                 Err(Refused::Failed(failed)) if tries == 0 && failed.is_lost_connection() => {
@@ -232,10 +216,6 @@ impl Batches {
 
     /// A transaction, over a connection that is opened anew where it has been lost.
     pub(super) async fn begin(&self, stores: &[&str], writes: bool) -> Result<Transaction, Refused> {
-        if writes {
-            // Who looks from here on has to see what this one makes.
-            self.looking.take();
-        }
         let open = self.open().await?;
         match open.begin(stores, writes, self.strict) {
             Err(failed) if failed.is_lost_connection() => {

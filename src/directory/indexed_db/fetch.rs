@@ -12,7 +12,7 @@ use super::{
 };
 
 /// So many keys, in their order, make a page that may be read in one request.
-pub(super) const PAGE: usize = 100;
+const PAGE: usize = 100;
 /// A page that has more than so many records between its ends is read key by key.
 const SPARSE: u32 = 200;
 
