@@ -168,7 +168,7 @@ fn tags_of_another_revision_are_not_brought_back() {
     block_on(async {
         old.set(&id, "1".into(), tagged(&["ada"])).await.unwrap();
         let info = delegate.info(&id).await.unwrap().unwrap();
-        let revision = old.set(&id, "2".into(), tagged(&["eve"])).await.unwrap();
+        let revision = old.set(&id, "2".into(), tagged(&["eve"])).await.unwrap().revision;
         let late = SealedStorage::new(Late { storage: delegate.clone(), info }, &secrets()).unwrap();
         late.set(&id, "3".into(), WriteOptions::new().if_revision(revision)).await.unwrap();
         let info = sealed(&delegate, &[NEW, OLD]).info(&id).await.unwrap().unwrap();
