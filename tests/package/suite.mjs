@@ -17,6 +17,7 @@ export async function runSuite(name, given, log) {
     if (new Response(null, { headers: { "set-cookie": "a=b" } }).headers.has("set-cookie")) {
       await import("./sessions.test.mjs");
       await import("./sessions-cookie.test.mjs");
+      await import("./sessions-life.test.mjs");
     }
   } else if (name === "slim") {
     await import("./slim.test.mjs");
