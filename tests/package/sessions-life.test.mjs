@@ -2,17 +2,9 @@
 import { SessionStorageMemory } from "sessile";
 import { equal, matches, rejection, same } from "./expect.mjs";
 import { describe, it } from "./harness.mjs";
-import { appOf, request, watched } from "./sessions-app.mjs";
+import { appOf, request, valueOf, watched } from "./sessions-app.mjs";
 
 const MINUTE = 60_000;
-
-async function valueOf(client) {
-  let value;
-  await client.send(async (user) => {
-    value = await user.get();
-  });
-  return value;
-}
 
 describe("a session's life", () => {
   it("is not touched where that could not lengthen it", async () => {

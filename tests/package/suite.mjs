@@ -18,6 +18,7 @@ export async function runSuite(name, given, log) {
       await import("./sessions.test.mjs");
       await import("./sessions-cookie.test.mjs");
       await import("./sessions-life.test.mjs");
+      await import("./sessions-failing.test.mjs");
     }
   } else if (name === "slim") {
     await import("./slim.test.mjs");
