@@ -39,6 +39,15 @@ export function appOf(storage = new SessionStorageMemory(), options = {}, name =
   return { app, handler, storage, client: new Client(handler) };
 }
 
+/** What a client's next request finds in its session. */
+export async function valueOf(client) {
+  let value;
+  await client.send(async (user) => {
+    value = await user.get();
+  });
+  return value;
+}
+
 const METHODS = ["get", "set", "touch", "invalidate"];
 
 /** A storage in memory of which each call is counted, and can be replaced. */

@@ -18,6 +18,8 @@ export async function runSuite(name, given, log) {
     if (new Response(null, { headers: { "set-cookie": "a=b" } }).headers.has("set-cookie")) {
       await import("./sessions.test.mjs");
       await import("./sessions-cookie.test.mjs");
+      await import("./sessions-life.test.mjs");
+      await import("./sessions-failing.test.mjs");
     }
   } else if (name === "slim") {
     await import("./slim.test.mjs");

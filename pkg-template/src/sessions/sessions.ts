@@ -2,7 +2,8 @@ import { invalid } from "../options.js";
 import { Definition, type RequestHeaders, type SentHeader, type SessionDefinition } from "./definition.js";
 import { fetchHandler, type FetchHandler } from "./fetch.js";
 import { middleware, type NodeMiddleware, type NodeOptions } from "./node.js";
-import { RequestSession, type Session } from "./session.js";
+import { RequestSession } from "./request-session.js";
+import type { Session } from "./session.js";
 
 /** Sessions by the names that an application gives them. */
 export type SessionDefinitions = Readonly<Record<string, SessionDefinition<any>>>;
