@@ -13,11 +13,11 @@ use web_sys::IdbObjectStore;
 
 use super::{
     connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
-    fetch::fetch,
+    fetch::{Asked, fetch},
     guess::Guesses,
     sys::{Failed, Transaction},
 };
-use crate::{error::Error, key::Key};
+use crate::{error::Error, key::Key, record::Lineage};
 
 /// So many changes in a row are given all stores after one that needed more than the records.
 const WIDE: u32 = 64;
@@ -72,6 +72,8 @@ pub(super) struct Manner {
     pub(super) is_full: bool,
     /// On a guess that there is nothing, which the database proves or disproves.
     pub(super) is_guess: bool,
+    /// What was there when it was tried before, in another manner.
+    pub(super) before: Option<Lineage>,
 }
 
 /// Gathers the calls of a turn.
@@ -183,24 +185,34 @@ impl Batches {
             let end = transaction.end();
             let work = Rc::new(Work {
                 for_end: RefCell::default(),
+                seen: RefCell::default(),
+                keys: seats.keys().cloned().collect(),
+                writes: Cell::default(),
                 transaction,
                 is_wide: is_wide || is_full,
                 is_full,
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
-            let keys: Vec<String> = seats.keys().cloned().collect();
-            let values =
-                if is_asking { fetch(&work.transaction, &keys).await? } else { vec![None; keys.len()] };
-            Ok((work, keys, values, end))
+            if is_asking {
+                let values = fetch(&work.transaction, &work.keys).await?;
+                return Ok((work, values, end, None));
+            }
+            // Nobody waits for it; but who has guessed wrong has to know what was there at this place in the order of all.
+            let asked = Asked::ask(&work.transaction, &work.keys)?;
+            let values = vec![None; work.keys.len()];
+            Ok((work, values, end, Some(asked)))
         };
         match begun.await {
-            Ok((work, keys, values, end)) => {
+            Ok((work, values, end, asked)) => {
                 work.waiting.replace(seats);
-                for (key, value) in keys.into_iter().zip(values) {
-                    Work::grant(&work, &key, value, !is_asking);
+                for (key, value) in work.keys.iter().zip(values) {
+                    Work::grant(&work, key, value, !is_asking);
                 }
                 let ended = end.done().await;
+                if let Some(asked) = asked {
+                    work.seen.replace(asked.answers(&work.keys));
+                }
                 for seat in work.for_end.take() {
                     // Who has gone needs no answer.
                     let _ = seat.send(ended.clone());
@@ -245,6 +257,11 @@ struct Work {
     transaction: Transaction,
     is_wide: bool,
     is_full: bool,
+    /// How many requests it has that write.
+    writes: Cell<usize>,
+    /// What was there when it began, where somebody has guessed that; known at its end.
+    seen: RefCell<Vec<Option<Bytes>>>,
+    keys: Vec<String>,
     /// Those who wait for its end.
     for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
     /// Those of one key see each other's changes, one after another.
@@ -261,8 +278,9 @@ impl Work {
     fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
         let mut value = value;
         loop {
-            if this.undecided.get() == 0 {
-                // It would end by itself, a turn later. Where it has ended already, that is well.
+            // It would end by itself, a turn later. But what has been told to commit, Firefox commits also where one of its requests
+            // has failed: so it is told only where there is no other.
+            if this.undecided.get() == 0 && this.writes.get() <= 1 {
                 this.transaction.commit();
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
@@ -306,18 +324,29 @@ impl Grant {
         self.work.is_full
     }
 
+    /// There will be so many requests that write.
+    pub(super) fn will_write(&self, requests: usize) {
+        self.work.writes.set(self.work.writes.get() + requests);
+    }
+
     /// What is there from now on.
     pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
         self.is_guess = false;
     }
 
-    /// Lets the next go on, and waits until the transaction has succeeded or failed.
-    pub(super) async fn done(self) -> Result<(), Refused> {
+    /// Lets the next go on, and waits until the transaction has succeeded or failed. Answers also what was there when it began,
+    /// where that was guessed.
+    pub(super) async fn done(self) -> (Result<(), Failed>, Option<Bytes>) {
         let (seat, end) = channel();
         self.work.for_end.borrow_mut().push(seat);
+        let (work, key) = (Rc::clone(&self.work), self.key.clone().unwrap_or_default());
         drop(self);
-        end.await.unwrap_or_else(|_| Err(Failed::unknown())).map_err(Refused::Failed)
+        let ended = end.await.unwrap_or_else(|_| Err(Failed::unknown()));
+        // They are in order, and there where somebody has guessed.
+        let at = work.keys.binary_search(&key).unwrap_or_default();
+        let seen = work.seen.borrow().get(at).cloned().flatten();
+        (ended, seen)
     }
 }
 

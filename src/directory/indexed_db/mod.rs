@@ -35,7 +35,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::{ACTIVITY_AT, HEADER, Head},
+    record::{ACTIVITY_AT, HEADER, Head, Lineage},
     session::{Durability, Tags},
 };
 
@@ -125,7 +125,7 @@ impl IndexedDb {
         key: &Key,
         content: &mut Content,
         decide: &mut dyn Decide,
-        manner: &Manner,
+        manner: &mut Manner,
     ) -> Result<(), Stopped> {
         let guesses = &self.batches.guesses;
         let grant = self.batches.change(key, manner).await;
@@ -147,20 +147,32 @@ impl IndexedDb {
             Err(error) if error.kind() == ErrorKind::Corrupt => Current::Damaged,
             Err(error) => return Err(error.duplicate().into()),
         };
-        let change = decide.decide(None, current)?;
+        let lineage = current.lineage();
+        let change = decide.decide(manner.before, current)?;
+        let is_guess = grant.is_guess;
+        if !is_guess {
+            manner.before.get_or_insert(lineage);
+        }
         let old = found.ok().flatten();
         let applied = apply(&mut grant, key, content, old, change);
         if let Err(Stopped::Refused(_)) = applied {
             // A part of it may have been asked for.
             grant.transaction().abort();
         }
-        if !applied? {
-            return Ok(());
+        if matches!(applied, Ok(false)) || (applied.is_err() && !is_guess) {
+            return applied.map(|_| ());
         }
         guesses.note(key, grant.value.is_some());
-        grant.done().await.map_err(|failed| {
+        let (ended, seen) = grant.done().await;
+        if is_guess && (applied.is_err() || ended.is_err()) {
+            // Who comes again comes later than it was called: what has happened since is told by what was there then.
+            let lineage = Found::read(key, seen.as_ref()).ok().flatten().map(|found| found.head.lineage);
+            manner.before.get_or_insert(lineage.unwrap_or(Lineage::NONE));
+        }
+        applied?;
+        ended.map_err(|failed| {
             // Whoever has guessed, here or in the same batch, asks the next time.
-            if matches!(&failed, Refused::Failed(failed) if failed.is_taken()) {
+            if failed.is_taken() {
                 guesses.learn(key, true);
                 return Stopped::Otherwise(Manner::default());
             }
@@ -215,6 +227,10 @@ fn apply(
         return Err(Stopped::Otherwise(Manner { is_wide, ..Manner::default() }));
     }
     let records = grant.store(RECORDS)?;
+    if !matches!(change, Change::Leave) {
+        let is_single = !is_wide && !matches!(content, Content::Staged(_));
+        grant.will_write(if is_single { 1 } else { 2 });
+    }
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
@@ -329,7 +345,7 @@ impl Directory for IndexedDb {
                 ..Manner::default()
             };
             loop {
-                match self.attempt(key, content, decide, &manner).await {
+                match self.attempt(key, content, decide, &mut manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
