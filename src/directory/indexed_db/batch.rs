@@ -13,8 +13,7 @@ use web_sys::IdbObjectStore;
 
 use super::{
     connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
-    fetch::{Asked, fetch},
-    guess::Guesses,
+    fetch::fetch,
     sys::{Failed, Transaction},
 };
 use crate::{error::Error, key::Key, record::Lineage};
@@ -56,8 +55,6 @@ struct Changes {
     /// Whether one of them needs more than the records.
     is_wide: bool,
     is_full: bool,
-    /// Whether one of them has to know what is there.
-    is_asking: bool,
 }
 
 /// How a change is made.
@@ -70,8 +67,6 @@ pub(super) struct Manner {
     pub(super) is_wide: bool,
     /// Where there is no room: what goes, goes at once.
     pub(super) is_full: bool,
-    /// On a guess that there is nothing, which the database proves or disproves.
-    pub(super) is_guess: bool,
     /// What was there when it was tried before, in another manner.
     pub(super) before: Option<Lineage>,
 }
@@ -83,7 +78,6 @@ pub(super) struct Batches {
     looks: RefCell<Seats<Option<Bytes>>>,
     changes: RefCell<Changes>,
     wide: Cell<u32>,
-    pub(super) guesses: Guesses,
 }
 
 impl Batches {
@@ -94,7 +88,6 @@ impl Batches {
             looks: RefCell::default(),
             changes: RefCell::default(),
             wide: Cell::new(0),
-            guesses: Guesses::new(),
         })
     }
 
@@ -120,7 +113,6 @@ impl Batches {
             let changes = if manner.is_alone { &mut own } else { &mut *changes };
             changes.is_wide |= manner.is_wide;
             changes.is_full |= manner.is_full;
-            changes.is_asking |= !(manner.is_guess && self.guesses.is_new(key));
             take_seat(&mut changes.seats, key.hex(), seat)
         };
         if is_first {
@@ -171,7 +163,7 @@ impl Batches {
     }
 
     async fn run_changes(&self, changes: Changes) {
-        let Changes { seats, is_wide, is_full, is_asking } = changes;
+        let Changes { seats, is_wide, is_full } = changes;
         let wide = self.wide.get();
         self.wide.set(wide.saturating_sub(1));
         let is_wide = is_wide || wide > 0;
@@ -185,7 +177,6 @@ impl Batches {
             let end = transaction.end();
             let work = Rc::new(Work {
                 for_end: RefCell::default(),
-                seen: RefCell::default(),
                 keys: seats.keys().cloned().collect(),
                 writes: Cell::default(),
                 transaction,
@@ -194,25 +185,16 @@ impl Batches {
                 waiting: RefCell::default(),
                 undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
-            if is_asking {
-                let values = fetch(&work.transaction, &work.keys).await?;
-                return Ok((work, values, end, None));
-            }
-            // Nobody waits for it; but who has guessed wrong has to know what was there at this place in the order of all.
-            let asked = Asked::ask(&work.transaction, &work.keys)?;
-            let values = vec![None; work.keys.len()];
-            Ok((work, values, end, Some(asked)))
+            let values = fetch(&work.transaction, &work.keys).await?;
+            Ok((work, values, end))
         };
         match begun.await {
-            Ok((work, values, end, asked)) => {
+            Ok((work, values, end)) => {
                 work.waiting.replace(seats);
                 for (key, value) in work.keys.iter().zip(values) {
-                    Work::grant(&work, key, value, !is_asking);
+                    Work::grant(&work, key, value);
                 }
                 let ended = end.done().await;
-                if let Some(asked) = asked {
-                    work.seen.replace(asked.answers(&work.keys));
-                }
                 for seat in work.for_end.take() {
                     // Who has gone needs no answer.
                     let _ = seat.send(ended.clone());
@@ -259,8 +241,6 @@ struct Work {
     is_full: bool,
     /// How many requests it has that write.
     writes: Cell<usize>,
-    /// What was there when it began, where somebody has guessed that; known at its end.
-    seen: RefCell<Vec<Option<Bytes>>>,
     keys: Vec<String>,
     /// Those who wait for its end.
     for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
@@ -275,7 +255,7 @@ impl Work {
         self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
+    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>) {
         let mut value = value;
         loop {
             // It would end by itself, a turn later. But what has been told to commit, Firefox commits also where one of its requests
@@ -285,7 +265,7 @@ impl Work {
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
-            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value, is_guess };
+            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
             let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
             // Who has gone leaves it to the next.
             grant.key = None;
@@ -302,8 +282,6 @@ pub(super) struct Grant {
     key: Option<String>,
     /// What is there.
     pub(super) value: Option<Bytes>,
-    /// Whether nobody has looked: it is a guess that there is nothing.
-    pub(super) is_guess: bool,
 }
 
 impl Grant {
@@ -332,21 +310,14 @@ impl Grant {
     /// What is there from now on.
     pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
-        self.is_guess = false;
     }
 
-    /// Lets the next go on, and waits until the transaction has succeeded or failed. Answers also what was there when it began,
-    /// where that was guessed.
-    pub(super) async fn done(self) -> (Result<(), Failed>, Option<Bytes>) {
+    /// Lets the next go on, and waits until the transaction has succeeded or failed.
+    pub(super) async fn done(self) -> Result<(), Refused> {
         let (seat, end) = channel();
         self.work.for_end.borrow_mut().push(seat);
-        let (work, key) = (Rc::clone(&self.work), self.key.clone().unwrap_or_default());
         drop(self);
-        let ended = end.await.unwrap_or_else(|_| Err(Failed::unknown()));
-        // They are in order, and there where somebody has guessed.
-        let at = work.keys.binary_search(&key).unwrap_or_default();
-        let seen = work.seen.borrow().get(at).cloned().flatten();
-        (ended, seen)
+        end.await.unwrap_or_else(|_| Err(Failed::unknown())).map_err(Refused::Failed)
     }
 }
 
@@ -354,7 +325,7 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.work.undecided.set(self.work.undecided.get() - 1);
-            Work::grant(&self.work, &key, std::mem::take(&mut self.value), self.is_guess);
+            Work::grant(&self.work, &key, std::mem::take(&mut self.value));
         }
     }
 }

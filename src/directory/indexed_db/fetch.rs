@@ -60,45 +60,6 @@ pub(super) async fn fetch(transaction: &Transaction, keys: &[String]) -> Result<
     Ok(values)
 }
 
-/// What is asked for while others are at work already, and answered, perhaps, by the time that their transaction has ended.
-pub(super) struct Asked(Vec<IdbRequest>);
-
-impl Asked {
-    pub(super) fn ask(transaction: &Transaction, keys: &[String]) -> Result<Self, Failed> {
-        let store = transaction.store(RECORDS)?;
-        let mut requests = Vec::new();
-        for keys in keys.chunks(length_of_page(keys)) {
-            requests.push(match keys {
-                [key] => store.get(&key.as_str().into())?,
-                _ => read_page(&store, keys)?,
-            });
-        }
-        Ok(Self(requests))
-    }
-
-    /// The values under the keys, as far as they are known.
-    pub(super) fn answers(&self, keys: &[String]) -> Vec<Option<Bytes>> {
-        let mut values = vec![None; keys.len()];
-        let length = length_of_page(keys);
-        for (at, request) in self.0.iter().enumerate() {
-            let page = at * length..(at * length + length).min(keys.len());
-            match (request.result(), &mut values[page.clone()]) {
-                (Ok(found), [value]) => *value = stored(&found),
-                (Ok(found), values) if found.is_object() => {
-                    take_page(&found, &keys[page], values);
-                }
-                _ => {}
-            }
-        }
-        values
-    }
-}
-
-/// How many of these keys are asked for at once.
-fn length_of_page(keys: &[String]) -> usize {
-    if keys.len() < PAGE { 1 } else { PAGE }
-}
-
 fn read_page(store: &IdbObjectStore, keys: &[String]) -> Result<IdbRequest, Failed> {
     let (first, last) = (keys.first().map(String::as_str), keys.last().map(String::as_str));
     let range = IdbKeyRange::bound(&first.unwrap_or_default().into(), &last.unwrap_or_default().into())?;

@@ -3,7 +3,6 @@
 mod batch;
 mod connection;
 mod fetch;
-mod guess;
 mod stage;
 mod sys;
 mod value;
@@ -35,7 +34,7 @@ use crate::{
     error::{Error, ErrorKind},
     key::Key,
     maybe_send::BoxFuture,
-    record::{ACTIVITY_AT, HEADER, Head, Lineage},
+    record::{ACTIVITY_AT, HEADER, Head},
     session::{Durability, Tags},
 };
 
@@ -87,8 +86,8 @@ enum Stopped {
     /// The transaction, perhaps because of others in it.
     Refused(Refused),
     Failed(Error),
-    /// It has to be made in another manner.
-    Otherwise(Manner),
+    /// It needs more than the records.
+    Wider,
 }
 
 impl From<Failed> for Stopped {
@@ -114,7 +113,7 @@ impl From<Stopped> for Error {
         match stopped {
             Stopped::Refused(refused) => refused.into(),
             Stopped::Failed(error) => error,
-            Stopped::Otherwise(_) => Failed::unknown().into(),
+            Stopped::Wider => Failed::unknown().into(),
         }
     }
 }
@@ -127,17 +126,13 @@ impl IndexedDb {
         decide: &mut dyn Decide,
         manner: &mut Manner,
     ) -> Result<(), Stopped> {
-        let guesses = &self.batches.guesses;
         let grant = self.batches.change(key, manner).await;
         let mut grant = grant.map_err(|_| Failed::unknown())??;
         if let Content::Staged(stage) = content {
             if !grant.is_wide() {
-                return Err(Stopped::Otherwise(Manner { is_wide: true, ..Manner::default() }));
+                return Err(Stopped::Wider);
             }
             stage::check_kept(grant.transaction(), stage.name()).await?;
-        }
-        if !grant.is_guess {
-            guesses.learn(key, grant.value.is_some());
         }
         // From here to the last request nothing is waited for: the transaction would end.
         let found = Found::read(key, grant.value.as_ref());
@@ -149,35 +144,18 @@ impl IndexedDb {
         };
         let lineage = current.lineage();
         let change = decide.decide(manner.before, current)?;
-        let is_guess = grant.is_guess;
-        if !is_guess {
-            manner.before.get_or_insert(lineage);
-        }
+        // Who comes again comes later than it was called: what has happened since is told by what is there now.
+        manner.before.get_or_insert(lineage);
         let old = found.ok().flatten();
         let applied = apply(&mut grant, key, content, old, change);
         if let Err(Stopped::Refused(_)) = applied {
             // A part of it may have been asked for.
             grant.transaction().abort();
         }
-        if matches!(applied, Ok(false)) || (applied.is_err() && !is_guess) {
-            return applied.map(|_| ());
+        if !applied? {
+            return Ok(());
         }
-        guesses.note(key, grant.value.is_some());
-        let (ended, seen) = grant.done().await;
-        if is_guess && (applied.is_err() || ended.is_err()) {
-            // Who comes again comes later than it was called: what has happened since is told by what was there then.
-            let lineage = Found::read(key, seen.as_ref()).ok().flatten().map(|found| found.head.lineage);
-            manner.before.get_or_insert(lineage.unwrap_or(Lineage::NONE));
-        }
-        applied?;
-        ended.map_err(|failed| {
-            // Whoever has guessed, here or in the same batch, asks the next time.
-            if failed.is_taken() {
-                guesses.learn(key, true);
-                return Stopped::Otherwise(Manner::default());
-            }
-            failed.into()
-        })
+        Ok(grant.done().await?)
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
@@ -209,10 +187,6 @@ fn apply(
     old: Option<Found>,
     change: Change,
 ) -> Result<bool, Stopped> {
-    let is_whole = matches!((&change, content), (Change::Publish(_), Content::Whole(_)));
-    if grant.is_guess && !is_whole {
-        return Err(Stopped::Otherwise(Manner::default()));
-    }
     let name = JsValue::from(key.hex());
     let left = grant.value.as_ref().and_then(chunks_of);
     let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
@@ -224,7 +198,7 @@ fn apply(
     let is_moved = left.is_some() && !matches!(change, Change::Leave | Change::Touch(_));
     let is_wide = is_moved || tags != old_tags || matches!(change, Change::Quarantine);
     if is_wide && !grant.is_wide() {
-        return Err(Stopped::Otherwise(Manner { is_wide, ..Manner::default() }));
+        return Err(Stopped::Wider);
     }
     let records = grant.store(RECORDS)?;
     if !matches!(change, Change::Leave) {
@@ -258,10 +232,6 @@ fn apply(
         }
     };
     match &next {
-        // Fails where something is there after all, and with it all that was guessed.
-        Some(next) if grant.is_guess => {
-            records.add_with_key(&sys::bytes(next), &name).map_err(Failed::from)?;
-        }
         Some(next) => put(&records, &sys::bytes(next), &name)?,
         None => {
             records.delete(&name).map_err(Failed::from)?;
@@ -299,7 +269,6 @@ impl Directory for IndexedDb {
         let seat = self.batches.look(key.hex());
         Box::pin(async move {
             let value = seat.await.map_err(|_| Failed::unknown())??;
-            self.batches.guesses.note(key, value.is_some());
             let Some(Found { head, record, chunks }) = Found::read(key, value.as_ref())? else {
                 return Ok(None);
             };
@@ -339,11 +308,7 @@ impl Directory for IndexedDb {
             }
             let mut tries = 0;
             let mut is_uncertain = false;
-            let mut manner = Manner {
-                is_wide: matches!(content, Content::Staged(_)),
-                is_guess: matches!(content, Content::Whole(_)),
-                ..Manner::default()
-            };
+            let mut manner = Manner { is_wide: matches!(content, Content::Staged(_)), ..Manner::default() };
             loop {
                 match self.attempt(key, content, decide, &mut manner).await {
                     Ok(()) => {
@@ -352,12 +317,9 @@ impl Directory for IndexedDb {
                         }
                         return Ok(());
                     }
-                    Err(Stopped::Otherwise(other)) => {
-                        if other.is_wide {
-                            self.batches.widen();
-                        }
-                        manner.is_wide |= other.is_wide;
-                        manner.is_guess &= other.is_guess || other.is_wide;
+                    Err(Stopped::Wider) => {
+                        manner.is_wide = true;
+                        self.batches.widen();
                     }
                     // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {
