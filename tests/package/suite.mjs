@@ -26,7 +26,7 @@ export async function runSuite(name, given, log) {
   } else if (name === "databases") {
     await import("./database-connection.test.mjs");
     await import("./database-denied.test.mjs");
-    await import("./database-guess.test.mjs");
+    await import("./database-tabs.test.mjs");
     await import("./database-leftovers.test.mjs");
   } else if (name === "quota") {
     await import("./database-quota.test.mjs");

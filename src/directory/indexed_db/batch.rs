@@ -14,10 +14,9 @@ use web_sys::IdbObjectStore;
 use super::{
     connection::{CHUNKS, Connection, DAMAGED, Open, RECORDS, STAGES, TAGS},
     fetch::fetch,
-    guess::Guesses,
     sys::{Failed, Transaction},
 };
-use crate::{error::Error, key::Key};
+use crate::{error::Error, key::Key, record::Lineage};
 
 /// So many changes in a row are given all stores after one that needed more than the records.
 const WIDE: u32 = 64;
@@ -56,8 +55,6 @@ struct Changes {
     /// Whether one of them needs more than the records.
     is_wide: bool,
     is_full: bool,
-    /// Whether one of them has to know what is there.
-    is_asking: bool,
 }
 
 /// How a change is made.
@@ -70,8 +67,8 @@ pub(super) struct Manner {
     pub(super) is_wide: bool,
     /// Where there is no room: what goes, goes at once.
     pub(super) is_full: bool,
-    /// On a guess that there is nothing, which the database proves or disproves.
-    pub(super) is_guess: bool,
+    /// What was there when it was tried before, in another manner.
+    pub(super) before: Option<Lineage>,
 }
 
 /// Gathers the calls of a turn.
@@ -81,7 +78,6 @@ pub(super) struct Batches {
     looks: RefCell<Seats<Option<Bytes>>>,
     changes: RefCell<Changes>,
     wide: Cell<u32>,
-    pub(super) guesses: Guesses,
 }
 
 impl Batches {
@@ -92,7 +88,6 @@ impl Batches {
             looks: RefCell::default(),
             changes: RefCell::default(),
             wide: Cell::new(0),
-            guesses: Guesses::new(),
         })
     }
 
@@ -118,7 +113,6 @@ impl Batches {
             let changes = if manner.is_alone { &mut own } else { &mut *changes };
             changes.is_wide |= manner.is_wide;
             changes.is_full |= manner.is_full;
-            changes.is_asking |= !(manner.is_guess && self.guesses.is_new(key));
             take_seat(&mut changes.seats, key.hex(), seat)
         };
         if is_first {
@@ -169,7 +163,7 @@ impl Batches {
     }
 
     async fn run_changes(&self, changes: Changes) {
-        let Changes { seats, is_wide, is_full, is_asking } = changes;
+        let Changes { seats, is_wide, is_full } = changes;
         let wide = self.wide.get();
         self.wide.set(wide.saturating_sub(1));
         let is_wide = is_wide || wide > 0;
@@ -179,30 +173,26 @@ impl Batches {
                 (_, true) => &[RECORDS, TAGS, STAGES, DAMAGED],
                 _ => &[RECORDS],
             };
-            let count = seats.values().map(VecDeque::len).sum();
             let transaction = self.begin(stores, true).await?;
             let end = transaction.end();
             let work = Rc::new(Work {
                 for_end: RefCell::default(),
+                keys: seats.keys().cloned().collect(),
+                writes: Cell::default(),
                 transaction,
                 is_wide: is_wide || is_full,
                 is_full,
                 waiting: RefCell::default(),
-                undecided: Cell::new(count),
-                // Firefox commits what it was told to commit although a request before the last one has failed. So nothing
-                // is hurried that rests on a guess, unless it is one request alone.
-                may_hurry: is_asking || (count == 1 && !is_wide && !is_full),
+                undecided: Cell::new(seats.values().map(VecDeque::len).sum()),
             });
-            let keys: Vec<String> = seats.keys().cloned().collect();
-            let values =
-                if is_asking { fetch(&work.transaction, &keys).await? } else { vec![None; keys.len()] };
-            Ok((work, keys, values, end))
+            let values = fetch(&work.transaction, &work.keys).await?;
+            Ok((work, values, end))
         };
         match begun.await {
-            Ok((work, keys, values, end)) => {
+            Ok((work, values, end)) => {
                 work.waiting.replace(seats);
-                for (key, value) in keys.into_iter().zip(values) {
-                    Work::grant(&work, &key, value, !is_asking);
+                for (key, value) in work.keys.iter().zip(values) {
+                    Work::grant(&work, key, value);
                 }
                 let ended = end.done().await;
                 for seat in work.for_end.take() {
@@ -249,14 +239,15 @@ struct Work {
     transaction: Transaction,
     is_wide: bool,
     is_full: bool,
+    /// How many requests it has that write.
+    writes: Cell<usize>,
+    keys: Vec<String>,
     /// Those who wait for its end.
     for_end: RefCell<Vec<Sender<Result<(), Failed>>>>,
     /// Those of one key see each other's changes, one after another.
     waiting: RefCell<Seats<Grant>>,
     /// How many have still to decide.
     undecided: Cell<usize>,
-    /// Whether it may be told to commit when all have.
-    may_hurry: bool,
 }
 
 impl Work {
@@ -264,16 +255,17 @@ impl Work {
         self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_guess: bool) {
+    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>) {
         let mut value = value;
         loop {
-            if this.undecided.get() == 0 && this.may_hurry {
-                // It would end by itself, a turn later. Where it has ended already, that is well.
+            // It would end by itself, a turn later. But what has been told to commit, Firefox commits also where one of its requests
+            // has failed: so it is told only where there is no other.
+            if this.undecided.get() == 0 && this.writes.get() <= 1 {
                 this.transaction.commit();
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
-            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value, is_guess };
+            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
             let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
             // Who has gone leaves it to the next.
             grant.key = None;
@@ -290,8 +282,6 @@ pub(super) struct Grant {
     key: Option<String>,
     /// What is there.
     pub(super) value: Option<Bytes>,
-    /// Whether nobody has looked: it is a guess that there is nothing.
-    pub(super) is_guess: bool,
 }
 
 impl Grant {
@@ -312,10 +302,14 @@ impl Grant {
         self.work.is_full
     }
 
+    /// There will be so many requests that write.
+    pub(super) fn will_write(&self, requests: usize) {
+        self.work.writes.set(self.work.writes.get() + requests);
+    }
+
     /// What is there from now on.
     pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
-        self.is_guess = false;
     }
 
     /// Lets the next go on, and waits until the transaction has succeeded or failed.
@@ -331,7 +325,7 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.work.undecided.set(self.work.undecided.get() - 1);
-            Work::grant(&self.work, &key, std::mem::take(&mut self.value), self.is_guess);
+            Work::grant(&self.work, &key, std::mem::take(&mut self.value));
         }
     }
 }

@@ -3,7 +3,6 @@
 mod batch;
 mod connection;
 mod fetch;
-mod guess;
 mod stage;
 mod sys;
 mod value;
@@ -87,8 +86,8 @@ enum Stopped {
     /// The transaction, perhaps because of others in it.
     Refused(Refused),
     Failed(Error),
-    /// It has to be made in another manner.
-    Otherwise(Manner),
+    /// It needs more than the records.
+    Wider,
 }
 
 impl From<Failed> for Stopped {
@@ -114,7 +113,7 @@ impl From<Stopped> for Error {
         match stopped {
             Stopped::Refused(refused) => refused.into(),
             Stopped::Failed(error) => error,
-            Stopped::Otherwise(_) => Failed::unknown().into(),
+            Stopped::Wider => Failed::unknown().into(),
         }
     }
 }
@@ -125,19 +124,15 @@ impl IndexedDb {
         key: &Key,
         content: &mut Content,
         decide: &mut dyn Decide,
-        manner: &Manner,
+        manner: &mut Manner,
     ) -> Result<(), Stopped> {
-        let guesses = &self.batches.guesses;
         let grant = self.batches.change(key, manner).await;
         let mut grant = grant.map_err(|_| Failed::unknown())??;
         if let Content::Staged(stage) = content {
             if !grant.is_wide() {
-                return Err(Stopped::Otherwise(Manner { is_wide: true, ..Manner::default() }));
+                return Err(Stopped::Wider);
             }
             stage::check_kept(grant.transaction(), stage.name()).await?;
-        }
-        if !grant.is_guess {
-            guesses.learn(key, grant.value.is_some());
         }
         // From here to the last request nothing is waited for: the transaction would end.
         let found = Found::read(key, grant.value.as_ref());
@@ -147,7 +142,10 @@ impl IndexedDb {
             Err(error) if error.kind() == ErrorKind::Corrupt => Current::Damaged,
             Err(error) => return Err(error.duplicate().into()),
         };
-        let change = decide.decide(None, current)?;
+        let lineage = current.lineage();
+        let change = decide.decide(manner.before, current)?;
+        // Who comes again comes later than it was called: what has happened since is told by what is there now.
+        manner.before.get_or_insert(lineage);
         let old = found.ok().flatten();
         let applied = apply(&mut grant, key, content, old, change);
         if let Err(Stopped::Refused(_)) = applied {
@@ -157,15 +155,7 @@ impl IndexedDb {
         if !applied? {
             return Ok(());
         }
-        guesses.note(key, grant.value.is_some());
-        grant.done().await.map_err(|failed| {
-            // Whoever has guessed, here or in the same batch, asks the next time.
-            if matches!(&failed, Refused::Failed(failed) if failed.is_taken()) {
-                guesses.learn(key, true);
-                return Stopped::Otherwise(Manner::default());
-            }
-            failed.into()
-        })
+        Ok(grant.done().await?)
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
@@ -197,10 +187,6 @@ fn apply(
     old: Option<Found>,
     change: Change,
 ) -> Result<bool, Stopped> {
-    let is_whole = matches!((&change, content), (Change::Publish(_), Content::Whole(_)));
-    if grant.is_guess && !is_whole {
-        return Err(Stopped::Otherwise(Manner::default()));
-    }
     let name = JsValue::from(key.hex());
     let left = grant.value.as_ref().and_then(chunks_of);
     let old_tags = old.as_ref().map(|old| old.head.tags.clone()).unwrap_or_default();
@@ -212,9 +198,13 @@ fn apply(
     let is_moved = left.is_some() && !matches!(change, Change::Leave | Change::Touch(_));
     let is_wide = is_moved || tags != old_tags || matches!(change, Change::Quarantine);
     if is_wide && !grant.is_wide() {
-        return Err(Stopped::Otherwise(Manner { is_wide, ..Manner::default() }));
+        return Err(Stopped::Wider);
     }
     let records = grant.store(RECORDS)?;
+    if !matches!(change, Change::Leave) {
+        let is_single = !is_wide && !matches!(content, Content::Staged(_));
+        grant.will_write(if is_single { 1 } else { 2 });
+    }
     let next = match change {
         Change::Leave => return Ok(false),
         Change::Touch(head) => {
@@ -242,10 +232,6 @@ fn apply(
         }
     };
     match &next {
-        // Fails where something is there after all, and with it all that was guessed.
-        Some(next) if grant.is_guess => {
-            records.add_with_key(&sys::bytes(next), &name).map_err(Failed::from)?;
-        }
         Some(next) => put(&records, &sys::bytes(next), &name)?,
         None => {
             records.delete(&name).map_err(Failed::from)?;
@@ -283,7 +269,6 @@ impl Directory for IndexedDb {
         let seat = self.batches.look(key.hex());
         Box::pin(async move {
             let value = seat.await.map_err(|_| Failed::unknown())??;
-            self.batches.guesses.note(key, value.is_some());
             let Some(Found { head, record, chunks }) = Found::read(key, value.as_ref())? else {
                 return Ok(None);
             };
@@ -323,25 +308,18 @@ impl Directory for IndexedDb {
             }
             let mut tries = 0;
             let mut is_uncertain = false;
-            let mut manner = Manner {
-                is_wide: matches!(content, Content::Staged(_)),
-                is_guess: matches!(content, Content::Whole(_)),
-                ..Manner::default()
-            };
+            let mut manner = Manner { is_wide: matches!(content, Content::Staged(_)), ..Manner::default() };
             loop {
-                match self.attempt(key, content, decide, &manner).await {
+                match self.attempt(key, content, decide, &mut manner).await {
                     Ok(()) => {
                         if let Content::Staged(stage) = content {
                             stage.clear();
                         }
                         return Ok(());
                     }
-                    Err(Stopped::Otherwise(other)) => {
-                        if other.is_wide {
-                            self.batches.widen();
-                        }
-                        manner.is_wide |= other.is_wide;
-                        manner.is_guess &= other.is_guess || other.is_wide;
+                    Err(Stopped::Wider) => {
+                        manner.is_wide = true;
+                        self.batches.widen();
                     }
                     // What fails together with others may succeed alone, or over another connection.
                     Err(Stopped::Refused(Refused::Failed(failed))) if tries < 2 => {

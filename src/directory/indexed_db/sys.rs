@@ -138,11 +138,6 @@ impl Failed {
         Self(String::new())
     }
 
-    /// Whether somebody else had put something under a key where nothing was thought to be.
-    pub(super) fn is_taken(&self) -> bool {
-        self.0 == "ConstraintError"
-    }
-
     pub(super) fn is_quota(&self) -> bool {
         self.0 == "QuotaExceededError"
     }

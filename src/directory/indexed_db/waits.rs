@@ -56,6 +56,7 @@ pub(super) struct Waits {
     /// Few at a time: of a batch, only its last request and its end are waited for.
     seats: Seats,
     next: Cell<u32>,
+    is_gone: Cell<bool>,
     // They are the garbage collector's: events may come when nobody has the connection any more.
     on_success: JsValue,
     on_failure: JsValue,
@@ -79,7 +80,7 @@ impl Waits {
         };
         let on_success = listener(|_| Ok(()));
         let on_failure = listener(|source| Err(source.error().unwrap_or_default().into()));
-        Self { seats, next: Cell::new(0), on_success, on_failure }
+        Self { seats, next: Cell::new(0), is_gone: Cell::new(false), on_success, on_failure }
     }
 
     /// When a request has its result. It wakes within the request's own event, while its transaction takes further requests.
@@ -105,12 +106,15 @@ impl Waits {
         self.next.set(number.wrapping_add(1));
         source.set_number(number);
         let (seat, wait) = channel();
-        self.seats.borrow_mut().push((number, seat));
+        if !self.is_gone.get() {
+            self.seats.borrow_mut().push((number, seat));
+        }
         Wait(wait)
     }
 
-    /// The connection is gone, and with it all that was asked of it. Not every engine tells that to each who waits.
+    /// The connection is gone, and with it all that was asked of it, or is asked still. Not every engine tells that to each who waits.
     pub(super) fn give_up(&self) {
+        self.is_gone.set(true);
         let given_up = self.seats.take();
         drop(given_up);
     }

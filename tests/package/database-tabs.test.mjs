@@ -1,4 +1,4 @@
-// Two storages over one database, as in two tabs: what one of them remembers of it, the other has made wrong.
+// Two storages over one database, as in two tabs: what one of them has found in it, the other has changed since.
 import { DirectoryStorage } from "sessile";
 import { nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection, same } from "./expect.mjs";
@@ -9,7 +9,7 @@ const text = async (storage, id) => {
   return found && new TextDecoder().decode(found.data);
 };
 
-/** Calls `work` with two storages; the first has found often enough that what it writes is new. */
+/** Calls `work` with two storages; whatever the first has written before, was new. */
 function withTabs(work) {
   return async () => {
     const name = nameDatabase();
@@ -25,7 +25,7 @@ function withTabs(work) {
   };
 }
 
-describe("a session that was thought to be new", () => {
+describe("a session that another tab has made", () => {
   it(
     "keeps what it has by whom it was made",
     withTabs(async (here, there) => {
