@@ -25,9 +25,9 @@ export async function damageRecord(name, id) {
     transaction.onabort = () => reject(transaction.error);
   });
   const records = transaction.objectStore("records");
-  const value = await resultOf(records.get(key));
-  value.record[value.record.length >> 1] ^= 4;
-  records.put(value);
+  const record = await resultOf(records.get(key));
+  record[record.length >> 1] ^= 4;
+  records.put(record, key);
   await complete;
   database.close();
 }
