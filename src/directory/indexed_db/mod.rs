@@ -38,6 +38,8 @@ use crate::{
     session::{Durability, Tags},
 };
 
+/// The most records that one look owes to those that found it at work.
+const OWED: u32 = 64;
 /// How many records are read at once where all of them are looked at.
 const PAGE: u32 = 256;
 
@@ -363,7 +365,7 @@ impl Directory for IndexedDb {
             let limit = u32::try_from(limit).unwrap_or(u32::MAX);
             if limit < PAGE && self.is_looking.get() {
                 // Many writes of one turn look once, for a good part of them; the next one looks for more.
-                self.owed.set((self.owed.get() + limit).min(PAGE));
+                self.owed.set((self.owed.get() + limit).min(OWED));
                 return Ok(Vec::new());
             }
             self.is_looking.set(true);
