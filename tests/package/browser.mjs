@@ -88,8 +88,18 @@ function program(variable, usual) {
 /** How a page tells what its policy has kept out. */
 const KEPT_OUT = "kept out by";
 
+/** Puppeteer tidies the profile of a killed Firefox when it sees it gone, perhaps while it lays out the next one's. */
+async function launched(options, tries = 5) {
+  try {
+    return await launch({ ...options, headless: true, protocolTimeout: PATIENCE_MS });
+  } catch (error) {
+    if (error?.code !== "ENOENT" || tries === 1) throw error;
+    return launched(options, tries - 1);
+  }
+}
+
 async function openPuppeteer({ quota, ...options }) {
-  const browser = await launch({ ...options, headless: true, protocolTimeout: PATIENCE_MS });
+  const browser = await launched(options);
   const [page = await browser.newPage()] = await browser.pages();
   // Firefox takes its quota from its profile.
   return pageOf(browser, page, options.browser === "firefox" ? undefined : quota);

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How large a chunk is. Chromium keeps a value of more than 64 KiB in a file of its own: one more thing that a kill can leave undone,
-/// for which it drops the whole database.
+/// and perhaps why it drops a whole database now and then.
 const CHUNK: usize = 32 * 1024;
 /// So many chunks are put together, and got.
 const CHUNKS_OF_PIECE: u32 = 2;
