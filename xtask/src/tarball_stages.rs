@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::{
     build::{GZIPPED_LIMIT, kilobytes},
-    demo, example, npm,
+    demo, example, installed, npm,
     process::{command, tee},
     readme,
     report::{Counts, count_marked, count_summary, step},
@@ -40,6 +40,7 @@ pub fn stages() -> Vec<Stage> {
             name: "webkit",
             run: |setup| in_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
         },
+        Stage { name: "frameworks", run: frameworks },
         Stage { name: "require", run: require },
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
         Stage { name: "vite", run: |setup| bundler(setup, "vite") },
@@ -212,6 +213,14 @@ fn kit(setup: &Setup) -> Result<Counts> {
     let mut kit = command(setup.runtime("node24")?);
     let ended = tee(kit.arg(setup.root.join("tests/kit/run.mjs")).current_dir(setup.app()?))?;
     Ok(count_summary(&ended.output).judged(ended.ok))
+}
+
+/// The adapters, with the frameworks that they are for, over HTTP.
+fn frameworks(setup: &Setup) -> Result<Counts> {
+    let folder = setup.root.join("tests/frameworks");
+    npm::install(&folder)?;
+    installed::place(setup.package()?, &folder)?;
+    counted(command(setup.runtime("node24")?).arg("run.mjs").current_dir(&folder))
 }
 
 fn require(setup: &Setup) -> Result<Counts> {

@@ -28,10 +28,13 @@ export interface Carrier {
 
 /** A request as far as a session needs it. */
 export interface RequestHeaders {
+  /** The value of a header, by its name in lower case; of one that came several times, as a `Headers` would give it. */
   header(name: string): string | undefined;
+  /** Whether the client came by https, so far as the server itself knows. */
   readonly isHttps: boolean;
 }
 
+/** A header for the response. One of `set-cookie` goes beside those that are there. */
 export type SentHeader = readonly [name: "set-cookie" | (string & {}), value: string];
 
 /** A session that travels in a cookie. Throws `ERR_SESSION_INVALID_OPTION` for what a browser would drop, or makes no sense. */

@@ -1,4 +1,10 @@
-export { cookie, header, type SessionDefinition } from "./definition.js";
+export {
+  cookie,
+  header,
+  type RequestHeaders,
+  type SentHeader,
+  type SessionDefinition,
+} from "./definition.js";
 export type { FetchHandler } from "./fetch.js";
 export type { NodeMiddleware, NodeOptions, NodeRequest, NodeResponse } from "./node.js";
 export type {
@@ -10,4 +16,10 @@ export type {
   StandardSchema,
 } from "./options.js";
 export type { Committed, Session } from "./session.js";
-export { sessions, type SessionDefinitions, type Sessions, type SessionsOf } from "./sessions.js";
+export {
+  sessions,
+  type OpenSessions,
+  type SessionDefinitions,
+  type Sessions,
+  type SessionsOf,
+} from "./sessions.js";

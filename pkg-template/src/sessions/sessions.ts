@@ -30,20 +30,38 @@ export interface Sessions<D extends SessionDefinitions> {
   node(options?: NodeOptions): NodeMiddleware;
   /** The same for Express 4 and 5. */
   express(options?: NodeOptions): NodeMiddleware;
-  /** The sessions of a request that one of the above has taken, with their types. */
+  /** The sessions of a request that an adapter has taken, with their types. */
   of(request: object): SessionsOf<D>;
+  /**
+   * The sessions of one request, for an adapter to another server. The object that stands for the request is what `of` finds
+   * them by. Whoever opens them calls `commit` before the response's headers go out, or `seal` where those went without.
+   */
+  open(request: object, headers: RequestHeaders): OpenSessions<D>;
   /** Ends all sessions that carry a tag, in every storage that has tags; resolves with how many. */
   revokeAll(tag: string): Promise<number>;
 }
 
 /** The sessions of one request, and what is to be done with them at its end. */
-export class Held {
-  readonly sessions: Record<string, RequestSession<unknown>>;
+export interface OpenSessions<D extends SessionDefinitions> {
+  readonly sessions: SessionsOf<D>;
+  /** Whether anybody has asked for one: if not, nothing need be waited for. */
+  readonly isUsed: boolean;
+  /**
+   * Stores all that was changed; answers the headers that the response needs beside its own. A response that has any of them
+   * must not be kept by a shared cache. Rejects if something could not be stored; no response must go out then but an error.
+   */
+  commit(): Promise<SentHeader[]>;
+  /** Nothing can be told to the client after this: what would need it fails. Answers what was still to be told. */
+  seal(): SentHeader[];
+}
+
+export class Held implements OpenSessions<any> {
+  readonly sessions: any;
   readonly #used: RequestSession<unknown>[] = [];
   #sealed = false;
 
   constructor(definitions: readonly (readonly [string, Definition<unknown>])[], request: RequestHeaders) {
-    this.sessions = Object.create(null) as Record<string, RequestSession<unknown>>;
+    this.sessions = Object.create(null);
     for (const [name, definition] of definitions) {
       let session: RequestSession<unknown> | undefined;
       const get = (): RequestSession<unknown> => {
@@ -62,7 +80,6 @@ export class Held {
     return this.#used.some((session) => session.isUsed);
   }
 
-  /** Stores all that was changed; answers the headers that the response needs. */
   async commit(): Promise<SentHeader[]> {
     // All are tried, so that a failure of one leaves no other undecided.
     const ended = await Promise.allSettled(this.#used.map((session) => session.commit()));
@@ -71,7 +88,6 @@ export class Held {
     return this.seal();
   }
 
-  /** Nothing can be told to the client after this. */
   seal(): SentHeader[] {
     this.#sealed = true;
     const sent: SentHeader[] = [];
@@ -119,8 +135,9 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
     of(request) {
       const found = held.get(request);
       if (found === undefined) throw invalid("these sessions have not seen this request");
-      return found.sessions as unknown as SessionsOf<D>;
+      return found.sessions as SessionsOf<D>;
     },
+    open,
     async revokeAll(tag) {
       const tagged = all.filter(([, definition]) => definition.capabilities.tags);
       const storages = new Map(tagged.map(([, { records }]) => [records.storage, records]));
