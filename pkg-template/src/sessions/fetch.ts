@@ -1,4 +1,4 @@
-import type { RequestHeaders, SentHeader } from "./definition.js";
+import type { RequestHeaders, SentHeader } from "./carriers.js";
 import type { Held } from "./sessions.js";
 
 /** What a server of the fetch kind calls. */

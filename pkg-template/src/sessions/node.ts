@@ -1,5 +1,5 @@
 import { invalid } from "../options.js";
-import type { RequestHeaders, SentHeader } from "./definition.js";
+import type { RequestHeaders, SentHeader } from "./carriers.js";
 import { PRIVATE } from "./fetch.js";
 import type { Held } from "./sessions.js";
 
