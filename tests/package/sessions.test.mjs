@@ -1,23 +1,13 @@
 // What sessions() promises, S1 to S7, by requests and responses without a server.
 import { SessionStorageMemory, Signer, cookie, header, sessions } from "sessile";
 import { equal, matches, rejection, same } from "./expect.mjs";
+import { together } from "./gates.mjs";
 import { describe, it } from "./harness.mjs";
 import { threeMethods } from "./own-storage.mjs";
 import { Client, appOf, gate, request, seeded, valueOf, watched } from "./sessions-app.mjs";
 
 const NEW = "the newest secret, of 32 or more bytes";
 const OLD = "the older secret, of 32 or more bytes";
-
-/** All begin before any goes on. */
-function together(count) {
-  let missing = count;
-  const all = gate();
-  return () => {
-    missing -= 1;
-    if (missing === 0) all.open();
-    return all.opened;
-  };
-}
 
 const places = {
   "in memory": () => new SessionStorageMemory(),

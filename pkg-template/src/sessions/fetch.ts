@@ -29,7 +29,8 @@ export function fetchHandler(
   };
 }
 
-function headersOf(request: Request): RequestHeaders {
+/** The headers of a request. */
+export function headersOf(request: Request): RequestHeaders {
   return {
     header: (name) => request.headers.get(name) ?? undefined,
     get isHttps() {
@@ -39,7 +40,7 @@ function headersOf(request: Request): RequestHeaders {
 }
 
 /** The response with more headers; another with the same body where its own cannot be changed, as those of a redirect. */
-function withHeaders(response: Response, sent: readonly SentHeader[]): Response {
+export function withHeaders(response: Response, sent: readonly SentHeader[]): Response {
   if (sent.length === 0) return response;
   try {
     addHeaders(response.headers, sent);

@@ -41,6 +41,8 @@ export interface Sessions<D extends SessionDefinitions> {
   open(request: object, headers: RequestHeaders): OpenSessions<D>;
   /** How often what has happened to the sessions of each definition, since they were defined. */
   counters(): { readonly [Name in keyof D]: SessionCounters };
+  /** Whether they have been opened for this request, by an adapter further out, whose they are to commit then. */
+  isOpen(request: object): boolean;
   /** Ends all sessions that carry a tag, in every storage that has tags; resolves with how many. */
   revokeAll(tag: string): Promise<number>;
 }
@@ -130,7 +132,8 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
     held.set(request, opened);
     return opened;
   };
-  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, options);
+  const isOpen = (request: object): boolean => held.has(request);
+  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, isOpen, options);
   return {
     fetch: (handler) =>
       fetchHandler(open, handler as Parameters<typeof fetchHandler>[1]) as FetchHandler<any>,
@@ -146,6 +149,7 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
       Object.fromEntries(all.map(([name, { events }]) => [name, events.counters])) as ReturnType<
         Sessions<D>["counters"]
       >,
+    isOpen,
     async revokeAll(tag) {
       const storages = new Map<object, Records>();
       for (const [, definition] of all) {
