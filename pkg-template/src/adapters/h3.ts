@@ -23,7 +23,7 @@ import type { OpenSessions, SessionDefinitions, Sessions } from "../sessions/ind
 /** What is used of h3's `H3Event`. */
 export interface H3SessionsEvent {
   readonly req: Request;
-  readonly res: { readonly headers: Headers; readonly errHeaders: Headers };
+  readonly res: { readonly headers: Headers; readonly errHeaders?: Headers };
 }
 
 /** A middleware of h3. */
@@ -45,14 +45,21 @@ export function h3Sessions<D extends SessionDefinitions>(app: Sessions<D>): H3Se
     try {
       answer = await next();
     } catch (error) {
-      addHeaders(event.res.errHeaders, held.seal());
+      tellOf(held, event);
       throw error;
     }
     if (answer instanceof Response) return committed(held, answer);
-    if (answer === NOT_FOUND || answer instanceof Error) addHeaders(event.res.errHeaders, held.seal());
+    if (answer === NOT_FOUND || answer instanceof Error) tellOf(held, event);
     else await commit(held, event, answer);
     return answer;
   };
+}
+
+/** What was stored or ended before an error. */
+function tellOf(held: OpenSessions<any>, { res }: H3SessionsEvent): void {
+  const sent = held.seal();
+  // The h3 that came with the first Nitro 3 has none.
+  if (res.errHeaders !== undefined) addHeaders(res.errHeaders, sent);
 }
 
 /** Stores what was changed before h3 makes a response of what a handler answered. */

@@ -34,6 +34,7 @@ export class RequestSession<T> implements Session<T> {
   #ended = false;
   #sealed = false;
   #newTags: string[] = [];
+  #idleTimeout: number | undefined;
   #moves = false;
   #touches = false;
   #sends: "ticket" | "nothing" | undefined;
@@ -116,6 +117,11 @@ export class RequestSession<T> implements Session<T> {
   async touch(): Promise<void> {
     await this.#load();
     this.#touches = true;
+  }
+
+  /** The idle timeout from the next commit on, in milliseconds, in place of the definition's and the storage's. */
+  expireAfter(idleTimeout: number): void {
+    this.#idleTimeout = idleTimeout;
   }
 
   commit(): Promise<Committed> {
@@ -207,16 +213,18 @@ export class RequestSession<T> implements Session<T> {
     if (reached === undefined) return "unchanged";
     if (kept === undefined) return this.#create(reached);
     if (this.#moves) return this.#move(kept);
-    const newTags = this.#newTags.some((tag) => !kept.info.tags.includes(tag));
-    const text = newTags || this.#draft.changes === 0 ? undefined : this.#draft.onTopOf(kept.text);
-    if (newTags || (this.#draft.changes > 0 && text !== kept.text)) return this.#save(kept);
+    const retimed = this.#timed(kept.info).idleTimeout !== kept.info.idleTimeout;
+    const newInfo = retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag));
+    const text = newInfo || this.#draft.changes === 0 ? undefined : this.#draft.onTopOf(kept.text);
+    if (newInfo || (this.#draft.changes > 0 && text !== kept.text)) return this.#save(kept);
     return this.#touchIfDue(kept);
   }
 
   async #create(reached: string): Promise<Committed> {
     this.#checkNotSealed();
     const definition = this.#definition;
-    const { idleTimeout, absoluteTimeout } = definition.options;
+    const { absoluteTimeout } = definition.options;
+    const idleTimeout = this.#idleTimeout ?? definition.options.idleTimeout;
     const tags = [...new Set([...definition.tags, ...this.#newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
     const draft = this.#draft;
@@ -257,9 +265,10 @@ export class RequestSession<T> implements Session<T> {
       const tags = [...new Set([...stored.info.tags, ...this.#newTags.slice(0, newTags)])];
       const tagged = tags.length > stored.info.tags.length ? { tags } : undefined;
       try {
-        const revision = await this.#write(stored.id, text, { ...tagged, ifRevision: stored.info.revision });
-        const expiresAt = this.#expiry(stored.info);
-        this.#kept = { ...stored, text, info: { ...stored.info, ...expiresAt, revision, tags } };
+        const timed = { ...tagged, idleTimeout: this.#idleTimeout };
+        const revision = await this.#write(stored.id, text, { ...timed, ifRevision: stored.info.revision });
+        const info = this.#timed(stored.info);
+        this.#kept = { ...stored, text, info: { ...info, ...this.#expiry(info), revision, tags } };
         draft.settle(text, changes, reached, value);
         this.#newTags.splice(0, newTags);
         if (this.#definition.rolling) this.#send();
@@ -301,7 +310,7 @@ export class RequestSession<T> implements Session<T> {
     for (let round = 0; current !== undefined; round += 1) {
       if (round === ROUNDS)
         throw new SessionError("ERR_SESSION_CONFLICT", "others keep writing to the session");
-      const { info } = current;
+      const info = this.#timed(current.info);
       const reached = draft.reach();
       const changes = draft.changes;
       const text = (onConflict === "overwrite" ? reached : draft.onTopOf(current.text)) ?? current.text;
@@ -422,6 +431,10 @@ export class RequestSession<T> implements Session<T> {
     this.#newTags = [];
     this.#moves = this.#touches = false;
     this.#sends = this.#ticket() === undefined ? undefined : "nothing";
+  }
+
+  #timed(info: SessionInfo): SessionInfo {
+    return this.#idleTimeout === undefined ? info : { ...info, idleTimeout: this.#idleTimeout };
   }
 
   #expiry(info: SessionInfo): { expiresAt?: number } {
