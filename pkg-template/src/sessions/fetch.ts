@@ -1,5 +1,5 @@
 import type { RequestHeaders, SentHeader } from "./carriers.js";
-import type { Held } from "./sessions.js";
+import type { Held, OpenSessions } from "./sessions.js";
 
 /** What a server of the fetch kind calls. */
 export type FetchHandler<Rest extends unknown[]> = (request: Request, ...rest: Rest) => Promise<Response>;
@@ -12,21 +12,33 @@ export function fetchHandler(
 ): FetchHandler<unknown[]> {
   return async (request, ...rest) => {
     const held = open(request, headersOf(request));
-    const response = await handler(request, held.sessions, ...rest);
-    if (!held.isUsed) {
-      held.seal();
-      return response;
-    }
-    let sent;
-    try {
-      sent = await held.commit();
-    } catch (error) {
-      // Nobody will read it.
-      response.body?.cancel().catch(() => {});
-      throw error;
-    }
-    return withHeaders(response, sent);
+    return committed(held, await handler(request, held.sessions, ...rest));
   };
+}
+
+/** The response, when all that was changed is stored; rejects if something could not be. */
+export async function committed(held: OpenSessions<any>, response: Response): Promise<Response> {
+  if (!held.isUsed) {
+    held.seal();
+    return response;
+  }
+  let sent;
+  try {
+    sent = await held.commit();
+  } catch (error) {
+    // Nobody will read it.
+    response.body?.cancel().catch(() => {});
+    throw error;
+  }
+  return withHeaders(response, sent);
+}
+
+/**
+ * As {@link committed}, for a framework that makes a response of an error itself: one of 500 or more stores nothing, and
+ * tells the client only what was stored or ended before.
+ */
+export async function committedUnlessFailed(held: OpenSessions<any>, response: Response): Promise<Response> {
+  return response.status >= 500 ? withHeaders(response, held.seal()) : committed(held, response);
 }
 
 /** The headers of a request. */
@@ -53,7 +65,8 @@ export function withHeaders(response: Response, sent: readonly SentHeader[]): Re
   }
 }
 
-function addHeaders(headers: Headers, sent: readonly SentHeader[]): void {
+export function addHeaders(headers: Headers, sent: readonly SentHeader[]): void {
+  if (sent.length === 0) return;
   for (const [name, value] of sent) headers.append(name, value);
   if (!headers.has("cache-control")) headers.append("cache-control", PRIVATE);
 }

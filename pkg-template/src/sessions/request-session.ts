@@ -1,5 +1,6 @@
 import { SessionError } from "../error.js";
 import { checkTag, invalid } from "../options.js";
+import type { SessionInfo } from "../types.js";
 import type { RequestHeaders, SentHeader } from "./carriers.js";
 import type { StoredDefinition } from "./definition.js";
 import { Draft, type Update } from "./draft.js";
@@ -26,6 +27,7 @@ export class RequestSession<T> implements OpenSession<T> {
   #newTags: string[] = [];
   /** The ticket is of an id that was given up while this request was on its way. */
   #came: "late" | undefined;
+  #idleTimeout: number | undefined;
   #moves = false;
   #touches = false;
   #sends: "ticket" | "nothing" | undefined;
@@ -130,6 +132,11 @@ export class RequestSession<T> implements OpenSession<T> {
     this.#touches = true;
   }
 
+  /** The idle timeout from the next commit on, in milliseconds, in place of the definition's and the storage's. */
+  expireAfter(idleTimeout: number): void {
+    this.#idleTimeout = idleTimeout;
+  }
+
   commit(): Promise<Committed> {
     const commit = (): Promise<Committed> => this.#commit();
     const committed = this.#committing.then(commit, commit);
@@ -204,8 +211,8 @@ export class RequestSession<T> implements OpenSession<T> {
       return this.#came === "late" ? this.#end() : this.#create(reached);
     }
     if (this.#moves) return this.#move(kept);
-    const newTags = this.#newTags.some((tag) => !kept.info.tags.includes(tag));
-    if (newTags) return this.#save(kept);
+    const retimed = this.#timed(kept.info).idleTimeout !== kept.info.idleTimeout;
+    if (retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag))) return this.#save(kept);
     if (this.#draft.changes > 0 || flashed) {
       const text = this.#draft.onTopOf(kept.text);
       const flash = this.#flash.onTopOf(kept.flash);
@@ -219,7 +226,8 @@ export class RequestSession<T> implements OpenSession<T> {
   async #create(reached: string | undefined): Promise<Committed> {
     this.#checkNotSealed();
     const { options: own, tags: always, clock } = this.#definition;
-    const { idleTimeout, absoluteTimeout } = own;
+    const { absoluteTimeout } = own;
+    const idleTimeout = this.#idleTimeout ?? own.idleTimeout;
     const tags = [...new Set([...always, ...this.#newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
     const change = this.#change(NOTHING);
@@ -240,10 +248,10 @@ export class RequestSession<T> implements OpenSession<T> {
       const change = this.#change(stored);
       const text = onConflict === "overwrite" ? change.reached : change.text;
       const value = await this.#stored.validated(text);
-      const { info } = stored;
+      const info = this.#timed(stored.info);
       const tags = [...new Set([...info.tags, ...change.newTags])];
       const tagged = tags.length > info.tags.length ? { tags } : undefined;
-      const options = { ...tagged, ifRevision: info.revision };
+      const options = { ...tagged, idleTimeout: this.#idleTimeout, ifRevision: info.revision };
       try {
         const revision = await this.#stored.write(stored.id, text, change.flash, options);
         const now = { ...info, ...expiry(info, clock()), revision, tags };
@@ -285,7 +293,7 @@ export class RequestSession<T> implements OpenSession<T> {
     for (let round = 0; current !== undefined; round += 1) {
       if (round === ROUNDS)
         throw new SessionError("ERR_SESSION_CONFLICT", "others keep writing to the session");
-      const { info } = current;
+      const info = this.#timed(current.info);
       const change = this.#change(current);
       const text = onConflict === "overwrite" ? (change.reached ?? current.text) : change.text;
       const value = await stored.validated(text);
@@ -379,6 +387,10 @@ export class RequestSession<T> implements OpenSession<T> {
         tags.splice(0, newTags.length);
       },
     };
+  }
+
+  #timed(info: SessionInfo): SessionInfo {
+    return this.#idleTimeout === undefined ? info : { ...info, idleTimeout: this.#idleTimeout };
   }
 
   #send(event?: "created" | "renewed" | "regenerated"): void {
