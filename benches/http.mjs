@@ -38,7 +38,8 @@ async function run({ quick = false, only }) {
   if (quick) console.log("\nQuick: fewer and shorter rounds, so these figures prove nothing.");
   console.log(
     `\nRequests a second, ${CONNECTIONS} connections with a session of 1 KB each in memory; the server in a process of its ` +
-      "own, one at a time. Medians over rounds; ratios are of the same round.",
+      "own, one at a time. In brackets what the server computes for each, in microseconds of its CPU. Medians over rounds; " +
+      "ratios are of the same round.",
   );
   const found = {};
   for (const framework of Object.keys(FRAMEWORKS)) {
@@ -104,9 +105,10 @@ async function login(origin) {
   return cookies;
 }
 
-async function fire({ origin, cookies }, route, layer, seconds) {
+async function fire({ ask, origin, cookies }, route, layer, seconds) {
   let connection = 0;
   const before = await countOf(origin, cookies[0]);
+  const cpu = await ask("cpu");
   const result = await autocannon({
     url: `${origin}/${route}`,
     connections: CONNECTIONS,
@@ -117,12 +119,13 @@ async function fire({ origin, cookies }, route, layer, seconds) {
     },
   });
   if (result.errors + result.timeouts + result.non2xx > 0) throw new Error(`${layer} failed at ${route}`);
+  const computed = (await ask("cpu")) - cpu;
   const counted = (await countOf(origin, cookies[0])) - before;
   // Who is fast because it stores nothing is not measured.
   if (layer !== "bare" && route === "write" ? counted < 10 : counted !== 0) {
     throw new Error(`${layer} counted ${counted} at ${route}`);
   }
-  return result.requests.total / result.duration;
+  return { speed: result.requests.total / result.duration, cpu: computed / result.requests.total };
 }
 
 async function countOf(origin, cookie) {
@@ -131,14 +134,17 @@ async function countOf(origin, cookie) {
 }
 
 function ratioOf(speeds, route, beside) {
-  return median(speeds.sessile[route].map((speed, round) => speed / speeds[beside][route][round]));
+  return median(speeds.sessile[route].map(({ speed }, round) => speed / speeds[beside][route][round].speed));
 }
 
 function table(framework, speeds) {
   const layers = layersOf(framework);
+  const medianOf = (layer, route, what) => median(speeds[layer][route].map((one) => one[what])).toFixed(0);
   const rows = layers.map((layer) => [
     layer,
-    ...Object.keys(ROUTES).map((route) => median(speeds[layer][route]).toFixed(0)),
+    ...Object.keys(ROUTES).map(
+      (route) => `${medianOf(layer, route, "speed")} (${medianOf(layer, route, "cpu")})`,
+    ),
     ...Object.keys(ROUTES).map((route) => (layer === "sessile" ? "" : times(ratioOf(speeds, route, layer)))),
   ]);
   const routes = Object.values(ROUTES);
