@@ -43,7 +43,9 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
   };
 
   describe(name, () => {
-    it("a route that does not ask costs no call of the storage and sets no cookie", served(async ({ client, storage }) => {
+    it(
+      "a route that does not ask costs no call of the storage and sets no cookie",
+      served(async ({ client, storage }) => {
         await client.json("/count");
         const calls = { ...storage.calls };
         const response = await client.send("/untouched");
@@ -51,25 +53,34 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         same([...response.headers.getSetCookie()], []);
         equal(response.headers.get("cache-control"), null);
         same(storage.calls, calls, "calls of the storage");
-    }));
+      }),
+    );
 
-    it("S1_200_parallel_requests_add_200_keys", served(async ({ client, state }) => {
+    it(
+      "S1_200_parallel_requests_add_200_keys",
+      served(async ({ client, state }) => {
         await client.json("/key?key=first");
         state.loaded = together(200);
         await each(200, (index) => client.json(`/key?key=${index}`));
         const value = await client.json("/value");
         equal(Object.keys(value).length, 201, "keys");
         for (let index = 0; index < 200; index += 1) equal(value[index], true, `key ${index}`);
-    }));
+      }),
+    );
 
-    it("S1_200_parallel_updates_count_to_200", served(async ({ client, state }) => {
+    it(
+      "S1_200_parallel_updates_count_to_200",
+      served(async ({ client, state }) => {
         await client.send("/login?name=Ada");
         state.loaded = together(200);
         await each(200, () => client.json("/count"));
         same(await client.json("/value"), { name: "Ada", count: 200 });
-    }));
+      }),
+    );
 
-    it("S2_a_logout_among_slow_requests_is_final", served(async ({ client, state }) => {
+    it(
+      "S2_a_logout_among_slow_requests_is_final",
+      served(async ({ client, state }) => {
         // How many of the slow ones end before the logout, how many beside it; the others end after it.
         for (const [before, beside] of [
           [0, 0],
@@ -104,9 +115,12 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
 
           for (const one of [client, loggedIn, ...clients]) equal(await one.json("/value"), null);
         }
-    }));
+      }),
+    );
 
-    it("S3_a_login_gives_another_id_and_the_old_one_is_dead", served(async ({ client }) => {
+    it(
+      "S3_a_login_gives_another_id_and_the_old_one_is_dead",
+      served(async ({ client }) => {
         await client.json("/count");
         const before = client.clone();
         const response = await client.send("/login?name=Ada");
@@ -118,9 +132,12 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         same(await client.json("/value"), { count: 1, name: "Ada" });
         equal(await before.json("/value"), null);
         equal(before.cookie, "", "the dead cookie is taken away");
-    }));
+      }),
+    );
 
-    it("S3_cookies_that_nobody_gave_are_no_session_and_no_failure", served(async ({ client, storage, errors }) => {
+    it(
+      "S3_cookies_that_nobody_gave_are_no_session_and_no_failure",
+      served(async ({ client, storage, errors }) => {
         await client.send("/login?name=Ada");
         const [, signed] = client.cookie.split("sid=");
         const id = decodeURIComponent(signed).slice(2).split(".")[0];
@@ -152,9 +169,12 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         same(await client.json("/value"), { name: "Ada" });
         equal(await storage.memory.get("unknown"), undefined);
         equal(errors.length, 0, "errors");
-    }));
+      }),
+    );
 
-    it("a redirect goes out after its session is stored", served(async ({ client, storage }) => {
+    it(
+      "a redirect goes out after its session is stored",
+      served(async ({ client, storage }) => {
         const [reached, waits] = [gate(), gate()];
         storage.instead.set = async (...given) => {
           reached.open();
@@ -170,9 +190,12 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         waits.open();
         await redirect;
         same(await client.json("/value"), { name: "Ada" });
-    }));
+      }),
+    );
 
-    it("a streamed body carries the cookie in its headers, and can commit what comes later", served(async ({ client, state }) => {
+    it(
+      "a streamed body carries the cookie in its headers, and can commit what comes later",
+      served(async ({ client, state }) => {
         const waits = gate();
         state.streamed = () => waits.opened;
         const response = await client.send("/stream");
@@ -182,9 +205,12 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         equal(await response.text(), "first last");
         same(await client.json("/value"), { pieces: 1 });
         equal(state.late, "ERR_SESSION_CLOSED", "regenerate() after the headers");
-    }));
+      }),
+    );
 
-    it("cookies of the application and of several sessions are all kept", served(async ({ client }) => {
+    it(
+      "cookies of the application and of several sessions are all kept",
+      served(async ({ client }) => {
         const response = await client.send("/theme");
         equal(await response.json(), "dark");
         const lines = response.headers.getSetCookie();
@@ -197,7 +223,8 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
             .sort(),
           ["cart", "sid"],
         );
-    }));
+      }),
+    );
 
     for (const [when, method, path] of [
       ["loaded", "get", "/value"],
@@ -205,7 +232,9 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
       ["stored under another id", "set", "/login?name=Bob"],
       ["ended", "invalidate", "/logout"],
     ]) {
-      it(`S6_a_session_that_cannot_be_${when}_is_an_error_for_the_application_alone`, served(async ({ client, storage, errors }) => {
+      it(
+        `S6_a_session_that_cannot_be_${when}_is_an_error_for_the_application_alone`,
+        served(async ({ client, storage, errors }) => {
           await client.send("/login?name=Ada");
           const before = client.cookie;
           storage.instead[method] = () => Promise.reject(new Error(`${SECRET_HOST} refused`));
@@ -225,31 +254,43 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
           delete storage.instead[method];
           equal(client.cookie, before);
           same(await client.json("/value"), { name: "Ada" });
-      }));
+        }),
+      );
     }
 
-    it(`what a handler changed before it threw is ${storesWhatThrew ? "" : "not "}stored`, served(async ({ client, state, errors }) => {
+    it(
+      `what a handler changed before it threw is ${storesWhatThrew ? "" : "not "}stored`,
+      served(async ({ client, state, errors }) => {
         await client.send("/login?name=Ada");
         const response = await client.send("/throws");
         equal(response.status, 500);
         await response.text();
-        same(await client.json("/value"), { name: "Ada", ...(storesWhatThrew ? { half: "done" } : undefined) });
+        same(await client.json("/value"), {
+          name: "Ada",
+          ...(storesWhatThrew ? { half: "done" } : undefined),
+        });
         const stranger = new Client(client.origin);
         await stranger.text("/throws");
         equal(stranger.cookie !== "", storesWhatThrew, "a new session");
         equal(errors.length, 2);
         for (const error of errors) equal(error, state.thrown);
-    }));
+      }),
+    );
 
-    it("what was committed before a handler threw stays stored", served(async ({ client }) => {
+    it(
+      "what was committed before a handler threw stays stored",
+      served(async ({ client }) => {
         await client.send("/login?name=Ada");
         const response = await client.send("/commits-and-throws");
         equal(response.status, 500);
         await response.text();
         same(await client.json("/value"), { name: "Ada", attempts: 1 });
-    }));
+      }),
+    );
 
-    it("a client that goes away takes nobody with it", served(async ({ client, storage, state }) => {
+    it(
+      "a client that goes away takes nobody with it",
+      served(async ({ client, storage, state }) => {
         await client.send("/login?name=Ada");
         const [reached, waits, stored] = [gate(), gate(), gate()];
         state.loaded = async () => {
@@ -269,7 +310,8 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
         waits.open();
         await stored.opened;
         same(await client.json("/value"), { name: "Ada", gone: true });
-    }));
+      }),
+    );
   });
 }
 

@@ -40,6 +40,8 @@ const HANDLED = Symbol.for("h3.handled");
  */
 export function h3Sessions<D extends SessionDefinitions>(app: Sessions<D>): H3SessionsMiddleware {
   return async (event, next) => {
+    // In an application that is mounted in another, which has them already.
+    if (app.isOpen(event)) return next();
     const held = app.open(event, headersOf(event.req));
     let answer;
     try {

@@ -41,6 +41,7 @@ export async function committedUnlessFailed(held: OpenSessions<any>, response: R
   return response.status >= 500 ? withHeaders(response, held.seal()) : committed(held, response);
 }
 
+/** The headers of a request. */
 export function headersOf(request: Request): RequestHeaders {
   return {
     header: (name) => request.headers.get(name) ?? undefined,
@@ -51,7 +52,7 @@ export function headersOf(request: Request): RequestHeaders {
 }
 
 /** The response with more headers; another with the same body where its own cannot be changed, as those of a redirect. */
-function withHeaders(response: Response, sent: readonly SentHeader[]): Response {
+export function withHeaders(response: Response, sent: readonly SentHeader[]): Response {
   if (sent.length === 0) return response;
   try {
     addHeaders(response.headers, sent);

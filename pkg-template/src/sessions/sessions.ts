@@ -37,6 +37,8 @@ export interface Sessions<D extends SessionDefinitions> {
    * them by. Whoever opens them calls `commit` before the response's headers go out, or `seal` where those went without.
    */
   open(request: object, headers: RequestHeaders): OpenSessions<D>;
+  /** Whether they have been opened for this request, by an adapter further out, whose they are to commit then. */
+  isOpen(request: object): boolean;
   /** Ends all sessions that carry a tag, in every storage that has tags; resolves with how many. */
   revokeAll(tag: string): Promise<number>;
 }
@@ -126,7 +128,8 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
     held.set(request, opened);
     return opened;
   };
-  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, options);
+  const isOpen = (request: object): boolean => held.has(request);
+  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, isOpen, options);
   return {
     fetch: (handler) =>
       fetchHandler(open, handler as Parameters<typeof fetchHandler>[1]) as FetchHandler<any>,
@@ -138,6 +141,7 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
       return found.sessions as SessionsOf<D>;
     },
     open,
+    isOpen,
     async revokeAll(tag) {
       const tagged = all.filter(([, definition]) => definition.capabilities.tags);
       const storages = new Map(tagged.map(([, { records }]) => [records.storage, records]));
