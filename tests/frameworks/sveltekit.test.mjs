@@ -50,7 +50,7 @@ describe("SvelteKit", () => {
 checkAdapter("SvelteKit", serverOf);
 
 /** Serves the application with one session, and does `work` with a client. */
-async function svelteKitWith(work) {
+async function svelteKitWith(work, more = () => ({})) {
   const storage = watching(new SessionStorageMemory());
   const app = sessions({ user: cookie("sid", storage) });
   const errors = [];
@@ -61,6 +61,7 @@ async function svelteKitWith(work) {
     routes: routesOf(state),
     onError: (error) => errors.push(error),
     streamed: () => streamed.opened,
+    ...more(app),
   };
   await serving(await serverOf(test), (client) => work(client, { storage, errors, streamed }));
 }
@@ -182,6 +183,33 @@ describe("SvelteKit, beside what all promise", () => {
       same(again.headers.getSetCookie(), []);
       equal(again.headers.get("cache-control"), null);
     });
+  });
+
+  it("an error page still takes away the cookie of a session that has ended", async () => {
+    await svelteKitWith(async (client) => {
+      await client.send("/page");
+      const response = await client.send("/page?error=501");
+      equal(response.status, 500);
+      matches(response.headers.getSetCookie()[0], /^sid=; Max-Age=0;/);
+    });
+  });
+
+  it("a handle that is named twice opens the sessions once", async () => {
+    const handle = (app) => {
+      const once = svelteKitSessions(app);
+      const inner = async ({ event, resolve }) => {
+        await event.locals.sessions.user.set({ outer: true });
+        return once({ event, resolve });
+      };
+      return {
+        handle: ({ event, resolve }) => once({ event, resolve: (event) => inner({ event, resolve }) }),
+      };
+    };
+    await svelteKitWith(async (client) => {
+      const response = await client.send("/page");
+      equal(response.headers.getSetCookie().length, 1);
+      matches(await response.text(), /"outer":true,"loads":1/);
+    }, handle);
   });
 
   it("S4_the_cookie_is_secure_behind_https", async () => {

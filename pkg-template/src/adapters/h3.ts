@@ -67,8 +67,7 @@ function tellOf(held: OpenSessions<any>, { res }: H3SessionsEvent): void {
 /** Stores what was changed before h3 makes a response of what a handler answered. */
 async function commit(held: OpenSessions<any>, event: H3SessionsEvent, answer: unknown): Promise<void> {
   // Its headers are gone.
-  if (!held.isUsed || answer === HANDLED) held.seal();
-  if (!held.isUsed) return;
+  if (answer === HANDLED) held.seal();
   let sent;
   try {
     sent = await held.commit();

@@ -3,7 +3,8 @@ import { error, fail, redirect } from "@sveltejs/kit";
 export async function load({ locals, url }) {
   const loads = await locals.sessions.user.update((user) => ({ ...user, loads: (user?.loads ?? 0) + 1 }));
   const status = Number(url.searchParams.get("error") ?? 0);
-  if (status === 500) throw new Error("unexpected");
+  if (status === 501) await locals.sessions.user.clear();
+  if (status >= 500) throw new Error("unexpected");
   if (status > 0) error(status);
   return loads;
 }
