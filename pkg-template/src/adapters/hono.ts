@@ -18,12 +18,15 @@
  */
 import type { MiddlewareHandler } from "hono";
 import { headersOf, withHeaders } from "../sessions/fetch.js";
-import type { SentHeader, SessionDefinitions, Sessions, SessionsOf } from "../sessions/index.js";
+import type { SentHeader, SessionDefinitions, Sessions } from "../sessions/index.js";
 import { CONTENT_HEADERS } from "./content-headers.js";
 
-/** What the middleware adds to a context: `c.get("sessions")`, or `c.var.sessions`. */
-export interface HonoSessions<D extends SessionDefinitions> {
-  Variables: { sessions: SessionsOf<D> };
+/**
+ * What the middleware adds to a context, `c.get("sessions")` or `c.var.sessions`: for routes in a file of their own, as
+ * `new Hono<HonoSessions<typeof app>>()`.
+ */
+export interface HonoSessions<S extends { of(request: object): unknown }> {
+  Variables: { sessions: ReturnType<S["of"]> };
 }
 
 /**
@@ -34,7 +37,7 @@ export interface HonoSessions<D extends SessionDefinitions> {
  */
 export function honoSessions<D extends SessionDefinitions>(
   app: Sessions<D>,
-): MiddlewareHandler<HonoSessions<D>> {
+): MiddlewareHandler<HonoSessions<Sessions<D>>> {
   return async (c, next) => {
     // In an application that is mounted in another, which has them already.
     if (app.isOpen(c)) return next();

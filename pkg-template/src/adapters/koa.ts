@@ -17,7 +17,13 @@
  *
  * @module
  */
-import type { NodeRequest, NodeResponse, SessionDefinitions, Sessions } from "../sessions/index.js";
+import type {
+  NodeRequest,
+  NodeResponse,
+  SessionDefinitions,
+  Sessions,
+  SessionsOf,
+} from "../sessions/index.js";
 import { headersOf, setHeaders } from "../sessions/node.js";
 
 /** What is used of a Koa context. */
@@ -29,17 +35,20 @@ export interface KoaContext {
   readonly headerSent: boolean;
 }
 
-/** Middleware of Koa. */
-export type KoaMiddleware = (context: KoaContext, next: () => Promise<unknown>) => Promise<void>;
+/** Middleware of Koa, after which `ctx.sessions` is there. */
+export type KoaMiddleware<D extends SessionDefinitions> = (
+  context: KoaContext & { sessions: SessionsOf<D> },
+  next: () => Promise<unknown>,
+) => Promise<void>;
 
 /**
- * Middleware for Koa: `app.of(ctx)` has the sessions with their types, and `ctx.sessions` without. What was changed is stored
- * when the middleware after this one has ended, before the response goes out; if that fails, the error is thrown, so that the
- * Koa application's `error` event has it.
+ * Middleware for Koa. `app.of(ctx)` has the sessions; so has `ctx.sessions`, which TypeScript knows where `use` is called on
+ * what `use` has answered. What was changed is stored when the middleware after this one has ended, before the response goes
+ * out; if that fails, the error is thrown, so that the Koa application's `error` event has it.
  *
  * If what comes after this throws, nothing is stored but what was committed.
  */
-export function koaSessions<D extends SessionDefinitions>(app: Sessions<D>): KoaMiddleware {
+export function koaSessions<D extends SessionDefinitions>(app: Sessions<D>): KoaMiddleware<D> {
   return async (context, next) => {
     if (app.isOpen(context)) return void (await next());
     const held = app.open(
