@@ -161,6 +161,17 @@ describe("SvelteKit, beside what all promise", () => {
     });
   });
 
+  it("an error that another hook throws stores nothing", async () => {
+    await svelteKitWith(async (client, { storage, errors }) => {
+      const response = await client.send("/broken");
+      equal(response.status, 500);
+      await response.text();
+      equal(client.cookie, "");
+      equal(storage.calls.set, undefined);
+      equal(errors.length, 1);
+    });
+  });
+
   it("a streamed load goes on after its cookie went out, and can commit", async () => {
     await svelteKitWith(async (client, { streamed }) => {
       const response = await client.send("/streamed");

@@ -49,8 +49,6 @@ export interface SvelteKitEvent {
 export interface SvelteKitCookie {
   readonly name: string;
   readonly value?: string | undefined;
-  readonly secure?: boolean | undefined;
-  readonly httpOnly?: boolean | undefined;
 }
 
 /** A `handle` of SvelteKit. */
@@ -107,7 +105,8 @@ function setCookies({ cookies }: SvelteKitEvent, sent: readonly SentHeader[]): v
   for (const [header, line] of sent) {
     const cookie = header === "set-cookie" ? cookies.parse(line) : undefined;
     if (cookie === undefined) continue;
-    const { name, value = "", secure = false, httpOnly = false, ...attributes } = cookie;
-    cookies.set(name, value, { ...attributes, secure, httpOnly });
+    const { name, value = "", ...attributes } = cookie;
+    // SvelteKit would have them both true.
+    cookies.set(name, value, { secure: false, httpOnly: false, ...attributes });
   }
 }

@@ -10,8 +10,10 @@ const own = svelteKitSessions(sessions({ user: cookie("sid", new SessionStorageM
 const given = () => globalThis.sveltekitTest ?? { handle: own };
 
 const guard = async ({ event, resolve }) => {
-  if (event.url.pathname !== "/guarded") return resolve(event);
-  await event.locals.sessions.user.set({ returnTo: "/guarded" });
+  const { pathname } = event.url;
+  if (pathname !== "/guarded" && pathname !== "/broken") return resolve(event);
+  await event.locals.sessions.user.set({ returnTo: pathname });
+  if (pathname === "/broken") throw new Error("unexpected");
   event.cookies.set("theme", "dark", { path: "/" });
   redirect(303, "/value");
 };
