@@ -61,7 +61,7 @@ fn prettier(setup: &Setup) -> Result<Counts> {
         "--check",
         "--no-error-on-unmatched-pattern",
         "pkg-template/src/**/*.ts",
-        "{tests,demo,benches}/**/*.{mjs,cjs,ts}",
+        "{tests,demo,benches,examples}/**/*.{mjs,cjs,ts}",
         "www/**/*.{html,css,mjs}",
     ]);
     Ok(Counts::one(tee(prettier.current_dir(&setup.root))?.ok))

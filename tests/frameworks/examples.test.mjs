@@ -1,0 +1,108 @@
+// The examples as they are, each a process of its own: login, counting in parallel, logout and back, over real HTTP.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { cp, rm } from "node:fs/promises";
+import { join } from "node:path";
+import process from "node:process";
+import { createInterface } from "node:readline";
+import { equal, matches } from "../package/expect.mjs";
+import { describe, it } from "../package/harness.mjs";
+import { Client } from "./client.mjs";
+
+const EXAMPLES = join(import.meta.dirname, "../../examples");
+// From within they find the frameworks and the package.
+const COPIES = join(import.meta.dirname, "node_modules/.examples");
+
+/**
+ * `program`: what Node is given, in the example's folder; by default `server.mjs`. `prepare(folder)` is done before, such as
+ * a build. `login` and `logout`: where the forms are sent; by default `/login` with a `name`, and `/logout`.
+ *
+ * An example prints `http://localhost:PORT` when it listens on the `PORT` that it is told, keeps its sessions in the folder
+ * `SESSIONS`, and warns if there is no `SESSION_SECRET`. Its page `/` asks who is not logged in for a `name`, and greets
+ * who is with that and "visit N".
+ */
+const EXAMPLES_TESTED = [{ name: "express" }, { name: "fastify" }, { name: "hono" }, { name: "koa" }];
+
+for (const {
+  name,
+  program = ["server.mjs"],
+  prepare,
+  login = "/login",
+  logout = "/logout",
+} of EXAMPLES_TESTED) {
+  describe(`example ${name}`, () => {
+    it("counts for who is logged in, and for nobody else", async () => {
+      const folder = join(COPIES, name);
+      await rm(folder, { recursive: true, force: true });
+      await cp(join(EXAMPLES, name), folder, { recursive: true });
+      try {
+        await prepare?.(folder);
+        let client;
+        await running(folder, program, async (origin) => {
+          client = new Client(origin);
+          matches(await client.text("/"), /<input[^>]* name="name"/, "the page of who is not logged in");
+          equal(client.cookie, "");
+          const wanted = await submitted(client, login, { name: "<Ada & Co>" });
+          equal(new URL(wanted, origin).pathname, "/");
+          await Promise.all(Array.from({ length: 20 }, () => client.text("/")));
+          const page = await client.text("/");
+          matches(page, /visit 21\b/);
+          matches(page, /(?:&#60;|&lt;)Ada (?:&#38;|&amp;) Co/, "the name");
+          equal(page.includes("<Ada"), false, "the name is markup");
+
+          const before = client.clone();
+          await submitted(client, logout, {});
+          equal(client.cookie, "");
+          for (const one of [client, before]) matches(await one.text("/"), /<input[^>]* name="name"/);
+          await submitted(client, login, { name: "Bob" });
+          matches(await client.text("/"), /visit 1\b/);
+        });
+        await running(folder, program, async (origin) => {
+          client.origin = origin;
+          const page = await client.text("/");
+          matches(page, /Bob/, "the name after another start");
+          matches(page, /visit 2\b/);
+        });
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    });
+  });
+}
+
+/** Sends a form; answers where the browser is sent then. */
+async function submitted(client, path, fields) {
+  const headers = { origin: client.origin };
+  const response = await client.send(path, { method: "POST", headers, body: new URLSearchParams(fields) });
+  equal(response.status === 302 || response.status === 303, true, `${response.status} is a redirect`);
+  return response.headers.get("location");
+}
+
+/** An example's process while `work` is done; it gets the origin. */
+async function running(folder, program, work) {
+  const env = { ...process.env, PORT: "0", SESSIONS: join(folder, "sessions") };
+  delete env.SESSION_SECRET;
+  const child = spawn(process.execPath, program, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const exited = once(child, "exit");
+  let complaints = "";
+  child.stderr.on("data", (text) => (complaints += text));
+  try {
+    const origin = await Promise.race([
+      originIn(child.stdout),
+      exited.then(([code]) => Promise.reject(new Error(`it ended with ${code}: ${complaints}`))),
+    ]);
+    await work(origin);
+    matches(complaints, /SESSION_SECRET/, "what it warns of");
+  } finally {
+    child.kill();
+    await exited;
+  }
+}
+
+async function originIn(output) {
+  for await (const line of createInterface({ input: output })) {
+    const found = /http:\/\/localhost:\d+/.exec(line);
+    if (found !== null) return found[0];
+  }
+  return new Promise(() => {});
+}
