@@ -157,6 +157,19 @@ describe("h3, beside what all promise", () => {
     });
   });
 
+  it("a middleware that is named twice opens the sessions once", async () => {
+    const route = (server, app) => {
+      server.use("/twice", async (event) => void (await app.of(event).user.set({ outer: true })));
+      const twice = async (event) => app.of(event).user.update((user) => ({ ...user, inner: true }));
+      server.get("/twice", twice, { middleware: [h3Sessions(app)] });
+    };
+    await h3With(route, async (client) => {
+      const response = await client.send("/twice");
+      equal(response.headers.getSetCookie().length, 1);
+      same(await client.json("/value"), { outer: true, inner: true });
+    });
+  });
+
   it("a handler that writes Node's response itself can change a session, but not begin one", async () => {
     const route = (server, app) => {
       server.get("/begin", (event) => app.of(event).user.set({ count: 0 }));
