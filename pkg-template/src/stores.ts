@@ -1,0 +1,18 @@
+/**
+ * Any storage of this package, or one of your own, inside other libraries: each of these takes a storage and gives what the
+ * library wants. Nothing of those libraries is imported.
+ *
+ * ```js
+ * import session from "express-session";
+ * import { DirectoryStorage } from "sessile";
+ * import { expressSessionStore } from "sessile/stores";
+ *
+ * const store = expressSessionStore(session, new DirectoryStorage("./sessions"));
+ * app.use(session({ store, secret, resave: false, saveUninitialized: false }));
+ * ```
+ *
+ * @module
+ */
+export { expressSessionStore, type ExpressSession } from "./stores/express-session.js";
+export type { StoredSessionOptions } from "./stores/session-objects.js";
+export type { SessionStoreMethods, SessionStoreOptions } from "./stores/session-store.js";
