@@ -14,5 +14,6 @@
  * @module
  */
 export { expressSessionStore, type ExpressSession } from "./stores/express-session.js";
+export { fastifySessionStore } from "./stores/fastify-session.js";
 export type { StoredSessionOptions } from "./stores/session-objects.js";
 export type { SessionStoreMethods, SessionStoreOptions } from "./stores/session-store.js";
