@@ -15,5 +15,11 @@
  */
 export { expressSessionStore, type ExpressSession } from "./stores/express-session.js";
 export { fastifySessionStore } from "./stores/fastify-session.js";
+export {
+  honoSessionStorage,
+  type HonoContext,
+  type HonoSessionOptions,
+  type HonoStorage,
+} from "./stores/hono-session.js";
 export type { StoredSessionOptions } from "./stores/session-objects.js";
 export type { SessionStoreMethods, SessionStoreOptions } from "./stores/session-store.js";

@@ -197,6 +197,17 @@ describe("@fastify/session's store", () => {
     });
   });
 
+  it("a session that was touched does not end at the date that its content still has", async () => {
+    const storage = new SessionStorageMemory();
+    await serving(fastifySessionStore(storage), async (client) => {
+      await client.text("/set/name/Ada");
+      const [id] = decodeURIComponent(client.cookie.replace("sessionId=", "")).split(".");
+      const { cookie, ...data } = await storage.getJson(id);
+      await storage.setJson(id, { ...data, cookie: { ...cookie, expires: new Date(0) } });
+      same(await client.json("/get"), { name: "Ada" });
+    });
+  });
+
   it("a session keeps the date that its app has set", async () => {
     const expires = new Date(Date.now() + 60 * MINUTE);
     const storage = new SessionStorageMemory();
