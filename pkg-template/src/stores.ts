@@ -13,6 +13,7 @@
  *
  * @module
  */
+export { betterAuthStorage, type BetterAuthOptions, type BetterAuthStorage } from "./stores/better-auth.js";
 export { expressSessionStore, type ExpressSession } from "./stores/express-session.js";
 export { fastifySessionStore } from "./stores/fastify-session.js";
 export {
