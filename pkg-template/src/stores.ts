@@ -22,5 +22,19 @@ export {
   type HonoSessionOptions,
   type HonoStorage,
 } from "./stores/hono-session.js";
+export type { ItemOptions } from "./stores/items.js";
+export {
+  keyvStore,
+  type KeyvStore,
+  type KeyvStoreEntry,
+  type KeyvStoreMethod,
+  type KeyvStoreOptions,
+} from "./stores/keyv.js";
 export type { StoredSessionOptions } from "./stores/session-objects.js";
 export type { SessionStoreMethods, SessionStoreOptions } from "./stores/session-store.js";
+export {
+  unstorageDriver,
+  type UnstorageCallOptions,
+  type UnstorageDriver,
+  type UnstorageOptions,
+} from "./stores/unstorage.js";

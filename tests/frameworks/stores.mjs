@@ -1,5 +1,5 @@
 // What the tests of our storages inside other libraries share.
-import { DirectoryStorage, SessionStorageMemory } from "sessile";
+import { DirectoryStorage, SessionStorageMemory, SimplifiedSessionStorage } from "sessile";
 import { describe, it } from "../package/harness.mjs";
 import { makeFolder, removeFolder } from "../package/folders.mjs";
 
@@ -74,4 +74,18 @@ export function counted(storage) {
     },
   });
   return { storage: proxy, calls };
+}
+
+/** A storage without tags, made of two functions. */
+export class InAMap extends SimplifiedSessionStorage {
+  #records = new Map();
+
+  async load(key) {
+    return this.#records.get(key) ?? null;
+  }
+
+  async store(key, data) {
+    if (data === null) this.#records.delete(key);
+    else this.#records.set(key, data);
+  }
 }
