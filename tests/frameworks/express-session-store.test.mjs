@@ -1,10 +1,14 @@
 import http from "node:http";
 import process from "node:process";
+import flash from "connect-flash";
 import express from "express";
 import session from "express-session";
-import { SessionStorageMemory, generateSessionId } from "sessile";
+import { Passport } from "passport";
+import { Strategy as LocalStrategy } from "passport-local";
+import { DirectoryStorage, SessionStorageMemory, directorySessionStorage, generateSessionId } from "sessile";
 import { expressSessionStore } from "sessile/stores";
 import { equal, matches, rejection, same } from "../package/expect.mjs";
+import { makeFolder, removeFolder } from "../package/folders.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { serving } from "./client.mjs";
 import { bare, barrier, counted, describeWithStorages, gate, storageCase } from "./stores.mjs";
@@ -181,6 +185,46 @@ describeWithStorages("express-session's store", (withStorage) => {
     });
   });
 
+  onStorage("passport and connect-flash work with it", async (storage) => {
+    const store = expressSessionStore(session, storage, {
+      tags: ({ passport: login }) => (login?.user === undefined ? [] : [`user:${login.user}`]),
+    });
+    const passport = new Passport();
+    passport.use(
+      new LocalStrategy((username, password, done) => done(null, password === "p" && { username })),
+    );
+    passport.serializeUser(({ username }, done) => done(null, username));
+    passport.deserializeUser((username, done) => done(null, { username }));
+    const routes = (app) => {
+      app.use(flash(), passport.session());
+      const failureRedirect = "/failed";
+      app.get(
+        "/login",
+        passport.authenticate("local", { failureRedirect, failureFlash: "wrong" }),
+        (req, res) => res.send("in"),
+      );
+      app.get("/who", (req, res) => res.json(req.user ?? null));
+      app.get("/flash", (req, res) => res.json(req.flash("error")));
+      app.get("/out", (req, res, next) => req.logout((error) => (error ? next(error) : res.send("out"))));
+    };
+    await serving(serverOf(store, routes), async (client) => {
+      await client.text("/set/cart/full");
+      equal((await client.send("/login?username=ada&password=wrong")).headers.get("location"), "/failed");
+      same(await client.json("/flash"), ["wrong"]);
+      same(await client.json("/flash"), []);
+      const fixed = client.clone();
+      equal(await client.text("/login?username=ada&password=p"), "in");
+      same(await client.json("/who"), { username: "ada" });
+      equal(await fixed.json("/who"), null, "under the id from before the login");
+      const other = client.clone();
+      equal(await client.text("/out"), "out");
+      equal(await other.json("/who"), null);
+      await client.text("/login?username=ada&password=p");
+      equal(await store.invalidateTagged("user:ada"), 1);
+      equal(await client.json("/who"), null);
+    });
+  });
+
   onStorage("C13_tags_by_what_a_session_holds_log_a_user_out_everywhere", async (storage) => {
     const store = expressSessionStore(session, storage, {
       tags: ({ user }) => (user === undefined ? [] : [`user:${user}`]),
@@ -338,6 +382,71 @@ function called(call) {
     call((error, result) => (error ? reject(error) : resolve(result)));
   });
 }
+
+describe("express-session's store, several servers over one folder", () => {
+  /** Two servers whose storages know nothing of each other. */
+  async function servers(storageOf, routes, work) {
+    const folder = makeFolder();
+    const storages = [storageOf(folder), storageOf(folder)];
+    const [one, other] = storages.map((storage) => serverOf(expressSessionStore(session, storage), routes));
+    try {
+      await serving(one, (client) => serving(other, ({ origin }) => work(client, origin)));
+    } finally {
+      for (const storage of storages) await storage.close();
+      removeFolder(folder);
+    }
+  }
+
+  for (const [name, storageOf] of [
+    ["", (folder) => new DirectoryStorage(folder)],
+    [", cached", (folder) => directorySessionStorage(folder)],
+  ]) {
+    it(`S1_parallel_requests_to_both_lose_nothing${name}`, () => {
+      const all = barrier(100);
+      const routes = (app) =>
+        app.get("/add/:key", async (req, res) => {
+          await all();
+          req.session[req.params.key] = 1;
+          res.send("added");
+        });
+      return servers(storageOf, routes, async (client, origin) => {
+        await client.text("/set/first/1");
+        const adding = Array.from({ length: 100 }, (_, index) => {
+          const own = client.clone();
+          if (index % 2 === 1) own.origin = origin;
+          return own.text(`/add/key${index}`);
+        });
+        for (const answer of await Promise.all(adding)) equal(answer, "added");
+        client.origin = origin;
+        await client.text("/set/last/1"); // a write, which a cache cannot answer
+        equal(Object.keys(await client.json("/get")).length, 102);
+      });
+    });
+
+    it(`S2_a_logout_at_one_stops_what_is_under_way_at_the_other${name}`, () => {
+      const arrived = gate();
+      const end = gate();
+      const routes = (app) =>
+        app.get("/slow", async (req, res) => {
+          arrived.open();
+          await end.opened;
+          req.session.late = "yes";
+          res.send("slow");
+        });
+      return servers(storageOf, routes, async (client, origin) => {
+        await client.text("/set/user/17");
+        const before = client.clone();
+        const slow = client.clone().text("/slow");
+        await arrived.opened;
+        client.origin = origin;
+        await client.text("/logout");
+        end.open();
+        await slow;
+        same(await before.json("/get"), {});
+      });
+    });
+  }
+});
 
 describe("express-session's store and time", () => {
   /** A store over a memory storage with a clock that the test moves; `calls` counts what the storage is asked. */
@@ -538,6 +647,23 @@ describe("express-session's store and storages of one's own", () => {
       same(await response.json(), { code: "ERR_SESSION_STORAGE" });
       fails = false;
       same(await client.json("/get"), { user: "17" });
+    });
+  });
+
+  it("a failure that nobody waits for is no unhandled rejection", async () => {
+    const memory = new SessionStorageMemory();
+    const fails = () => Promise.reject(new Error("no disk"));
+    const failing = { ...bare(memory), write: fails, invalidate: fails };
+    const store = expressSessionStore(session, failing);
+    const routes = (app) =>
+      app.get("/careless", (req, res) => {
+        req.session.save();
+        req.session.destroy();
+        res.send("gone");
+      });
+    await serving(serverOf(store, routes), async (client) => {
+      equal(await client.text("/careless"), "gone");
+      equal((await rejection(store.destroy("id"))).code, "ERR_SESSION_STORAGE");
     });
   });
 
