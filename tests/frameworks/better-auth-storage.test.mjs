@@ -134,6 +134,20 @@ describeWithStorages("better-auth's storage", (withStorage) => {
     }
   });
 
+  onStorage("C4_a_set_that_is_under_way_when_its_key_is_deleted_brings_nothing_back", async (storage) => {
+    const { set, get, delete: remove } = betterAuthStorage(storage);
+    for (let round = 0; round < 20; round += 1) {
+      await set("key", "value");
+      const setting = set("key", "late");
+      await remove("key");
+      await setting;
+      equal(await get("key"), null);
+      const removing = remove("key");
+      await set("key", "may be gone"); // but it is no error
+      await removing;
+    }
+  });
+
   onStorage("get, set, delete; a prefix", async (storage) => {
     const one = betterAuthStorage(storage, { prefix: "one:" });
     const other = betterAuthStorage(storage, { prefix: "other:" });

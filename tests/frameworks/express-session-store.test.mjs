@@ -361,6 +361,20 @@ describeWithStorages("express-session's store", (withStorage) => {
     equal((await store.get("id")).n, 22, "after saves that would take each other for others");
   });
 
+  onStorage("C4_a_session_that_is_destroyed_while_it_is_first_saved_is_gone", async (storage) => {
+    const store = expressSessionStore(session, storage);
+    for (let round = 0; round < 20; round += 1) {
+      const content = contentOf({ round });
+      const saving = store.set("id", content);
+      await store.destroy("id");
+      await saving;
+      equal(await store.get("id"), undefined);
+      const destroying = store.destroy("id");
+      await store.set("id", contentOf()); // may be gone, but it is no error
+      await destroying;
+    }
+  });
+
   onStorage("sessions of sessile itself carry over, which have no cookie inside", async (storage) => {
     const store = expressSessionStore(session, storage);
     const id = generateSessionId();

@@ -1,5 +1,5 @@
 import Keyv from "keyv";
-import { SessionStorageMemory } from "sessile";
+import { SessionError, SessionStorageMemory } from "sessile";
 import { keyvStore } from "sessile/stores";
 import { equal, rejection, same } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
@@ -101,6 +101,20 @@ describeWithStorages("keyv's store", (withStorage) => {
     equal(JSON.stringify((await storage.info("key")).tags).includes("key"), false);
   });
 
+  onStorage("calls that are not waited for happen in their order", async (storage) => {
+    // keyv itself takes a different time for each, so this is about the store alone.
+    const store = keyvStore(storage);
+    for (let round = 0; round < 20; round += 1) {
+      const removing = store.delete("key");
+      await store.set("key", `${round}`);
+      equal(await store.get("key"), `${round}`, "set after it was deleted");
+      const setting = store.set("key", "late");
+      await store.delete("key");
+      equal(await store.get("key"), undefined, "deleted after it was set");
+      await Promise.all([removing, setting]);
+    }
+  });
+
   onStorage("disconnect leaves the storage open", async (storage) => {
     const { keyv } = keyvOver(storage);
     await keyv.set("key", 1);
@@ -165,6 +179,13 @@ describe("keyv's store", () => {
       const error = await rejection(Promise.resolve().then(call));
       equal(error.code, "ERR_SESSION_INVALID_OPTION", `case ${index}`);
     }
+  });
+
+  it("a set that is overtaken by a delete elsewhere is no error", async () => {
+    const overtaken = () => Promise.reject(new SessionError("ERR_SESSION_CONFLICT", "invalidated meanwhile"));
+    const store = keyvStore({ ...bare(new SessionStorageMemory()), write: overtaken });
+    equal(await store.set("key", "value"), true);
+    equal(await store.get("key"), undefined);
   });
 
   it("three methods are enough; clear needs tags", async () => {

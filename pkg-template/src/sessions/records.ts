@@ -60,6 +60,16 @@ export class Records {
     }
   }
 
+  /** Writes without a condition; `undefined` if the session was ended while that was under way. */
+  async put(id: string, content: string | Uint8Array, options: WriteOptions): Promise<string | undefined> {
+    try {
+      return await this.write(id, content, options);
+    } catch (error) {
+      if (hasCode(error, "ERR_SESSION_CONFLICT")) return undefined;
+      throw error;
+    }
+  }
+
   async invalidate(id: string): Promise<boolean> {
     try {
       return await this.storage.invalidate(id);

@@ -17,7 +17,10 @@ export interface BetterAuthOptions {
 /** The `secondaryStorage` of better-auth. */
 export interface BetterAuthStorage {
   get(key: string): Promise<string | null>;
-  /** Stores a value for so many **seconds**; left out, for ever. Zero or less is over at once: the key is removed. */
+  /**
+   * Stores a value for so many **seconds**; left out, for ever. Zero or less is over at once: the key is removed. A key that
+   * is deleted while this is under way is gone.
+   */
   set(key: string, value: string, ttl?: number): Promise<void>;
   delete(key: string): Promise<void>;
   /** The value, for one caller alone: of many at the same time the others get `null`. */
@@ -97,7 +100,7 @@ class SecondaryStorage implements BetterAuthStorage {
     if (typeof value !== "string" || value === "") throw invalid("a value must be a string, and not empty");
     const idleTimeout = ttl == null ? null : millis(ttl);
     if (idleTimeout !== null && idleTimeout <= 0) await this.delete(key);
-    else await this.#records.write(this.#prefix + key, value, { idleTimeout, absoluteTimeout: null });
+    else await this.#records.put(this.#prefix + key, value, { idleTimeout, absoluteTimeout: null });
   }
 
   async delete(key: string): Promise<void> {

@@ -2,6 +2,7 @@ import { capabilitiesOf, checkDelegate } from "../delegate.js";
 import { SessionError } from "../error.js";
 import { checkObject, invalid } from "../options.js";
 import { Records } from "../sessions/records.js";
+import { inTurn } from "../sessions/turns.js";
 import type { SessionInfo, SessionStorage } from "../types.js";
 
 /** What the stores of keys and values take. */
@@ -61,11 +62,13 @@ export class Items {
     if (this.#listKeys) tags.push(KEY + id);
     // A value's time begins with its write, also where there was one before.
     const options = { idleTimeout: lifetime, absoluteTimeout: null };
-    await this.#records.write(id, value, this.#hasTags ? { ...options, tags } : options);
+    await this.#inTurn(key, () =>
+      this.#records.put(id, value, this.#hasTags ? { ...options, tags } : options),
+    );
   }
 
   async remove(key: string): Promise<boolean> {
-    return this.#records.invalidate(this.#prefix + key);
+    return this.#inTurn(key, () => this.#records.invalidate(this.#prefix + key));
   }
 
   async clear(group?: string): Promise<void> {
@@ -85,6 +88,11 @@ export class Items {
         if (tag.startsWith(KEY + this.#prefix)) yield tag.slice(KEY.length + this.#prefix.length);
       }
     }
+  }
+
+  /** Calls of the same key happen as they were made, waited for or not: else a remove would end a set that came after it. */
+  #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
+    return inTurn(this, key, work);
   }
 
   #tag(group = ""): string {

@@ -167,11 +167,10 @@ export class SessionObjects {
   }
 
   async #replace(id: string, session: object, text: string): Promise<void> {
-    const revision = await this.#write(id, parse(text), text, {
-      absoluteTimeout: this.#options.absoluteTimeout,
-    });
-    if (revision === undefined) return;
-    this.#known.set(session, { id, base: text, stored: { text, revision }, ended: false });
+    const { absoluteTimeout } = this.#options;
+    const revision = await this.#write(id, parse(text), text, { absoluteTimeout });
+    const ended = revision === undefined;
+    this.#known.set(session, { id, base: text, stored: { text, revision: revision ?? "" }, ended });
   }
 
   async #change(known: Known, text: string): Promise<void> {
@@ -260,7 +259,8 @@ export class SessionObjects {
       await this.records.invalidate(id);
       return undefined;
     }
-    return this.records.write(id, text, { ...options, idleTimeout, tags });
+    const all = { ...options, idleTimeout, tags };
+    return all.ifRevision === undefined ? this.records.put(id, text, all) : this.records.write(id, text, all);
   }
 }
 
