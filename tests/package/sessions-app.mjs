@@ -1,5 +1,8 @@
 // What the tests of sessions share: requests, a client that keeps its cookie, storages that count, fail or wait.
 import { SessionStorageMemory, cookie, sessions } from "sessile";
+import { watching } from "./watching.mjs";
+
+export { gate } from "./gates.mjs";
 
 export const URL_HTTPS = "https://example.org/";
 
@@ -48,36 +51,9 @@ export async function valueOf(client) {
   return value;
 }
 
-const METHODS = ["get", "set", "touch", "invalidate"];
-
 /** A storage in memory of which each call is counted, and can be replaced. */
 export function watched(options) {
-  const memory = new SessionStorageMemory(options);
-  const calls = {};
-  const instead = {};
-  const storage = {
-    memory,
-    calls,
-    instead,
-    capabilities: memory.capabilities,
-    write: (...given) => memory.write(...given),
-    read: (...given) => memory.read(...given),
-    invalidateTagged: (tag) => memory.invalidateTagged(tag),
-  };
-  for (const method of METHODS) {
-    storage[method] = (...given) => {
-      calls[method] = (calls[method] ?? 0) + 1;
-      return (instead[method] ?? memory[method].bind(memory))(...given);
-    };
-  }
-  return storage;
-}
-
-/** A promise and what resolves it. */
-export function gate() {
-  let open;
-  const opened = new Promise((resolve) => (open = resolve));
-  return { opened, open };
+  return watching(new SessionStorageMemory(options));
 }
 
 /** Numbers that look random, the same in each run (mulberry32). */

@@ -13,7 +13,6 @@ describe("sessions that cannot be had", () => {
       ["get", (user) => user.get()],
       ["get", (user) => user.set({ other: 1 })],
       ["set", (user) => user.set({ other: 1 })],
-      ["invalidate", (user) => user.clear()],
     ]) {
       storage.instead[method] = () => Promise.reject(down);
       const error = await rejection(handler(request(client.cookie), async (user) => void (await work(user))));
@@ -22,6 +21,22 @@ describe("sessions that cannot be had", () => {
       delete storage.instead[method];
       same(await valueOf(client), { name: "Ada" });
     }
+  });
+
+  it("S6_a_logout_that_fails_halfway_is_an_error_and_the_session_is_no_more", async () => {
+    const storage = watched();
+    const { client, handler } = appOf(storage);
+    await client.send((user) => user.set({ name: "Ada" }));
+    const down = new Error("connection lost");
+    storage.instead.invalidate = () => Promise.reject(down);
+    const error = await rejection(handler(request(client.cookie), (user) => user.clear()));
+    same([error.code, error.cause === down], ["ERR_SESSION_STORAGE", true]);
+    const other = new Client(handler);
+    other.cookie = client.cookie;
+    equal(await valueOf(other), undefined);
+    delete storage.instead.invalidate;
+    await client.send((user) => user.clear());
+    equal((await storage.memory.stats()).sessions, 0);
   });
 
   it("S6_an_application_that_goes_on_after_a_failed_load_gets_no_new_session", async () => {

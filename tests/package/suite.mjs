@@ -20,6 +20,10 @@ export async function runSuite(name, given, log) {
       await import("./sessions-cookie.test.mjs");
       await import("./sessions-life.test.mjs");
       await import("./sessions-failing.test.mjs");
+      await import("./sessions-moved.test.mjs");
+      await import("./sessions-flash.test.mjs");
+      await import("./sessions-sealed.test.mjs");
+      await import("./sessions-events.test.mjs");
     }
   } else if (name === "slim") {
     await import("./slim.test.mjs");

@@ -4,6 +4,7 @@ use std::{
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::Write as _,
+    os::unix::fs::symlink,
     path::{Path, PathBuf},
 };
 
@@ -161,6 +162,8 @@ fn assemble(root: &Path, template: &Path, wasm: &Path, package: &Path) -> Result
     copy_folder(&template.join("src"), &work.join("src"))?;
     copy_folder(wasm, &work.join("src/wasm"))?;
     fs::copy(template.join("tsconfig.json"), work.join("tsconfig.json"))?;
+    // The adapters import the types of their frameworks.
+    symlink(template.join("node_modules"), work.join("node_modules"))?;
     read(npm::program("node", template, "typescript/bin/tsc")?.args(["--project", "."]).current_dir(&work))
         .context("in pkg-template")?;
 

@@ -220,7 +220,15 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/frameworks");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
-    counted(command(setup.runtime("node24")?).arg("run.mjs").current_dir(&folder))
+    let run = |runtime: &str, arguments: &[&str]| {
+        step(runtime);
+        counted(command(setup.runtime(runtime)?).args(arguments).current_dir(&folder))
+    };
+    let mut counts = run("node24", &["run.mjs"])?;
+    // Hono is for all of them.
+    counts += run("deno", &["run", "--allow-all", "--no-prompt", "run.mjs", "hono-fetch"])?;
+    counts += run("bun", &["run", "run.mjs", "hono-fetch"])?;
+    Ok(counts)
 }
 
 fn require(setup: &Setup) -> Result<Counts> {

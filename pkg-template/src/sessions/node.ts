@@ -1,12 +1,14 @@
 import { invalid } from "../options.js";
-import type { RequestHeaders, SentHeader } from "./definition.js";
+import type { RequestHeaders, SentHeader } from "./carriers.js";
 import { PRIVATE } from "./fetch.js";
-import type { Held } from "./sessions.js";
+import type { Held, OpenSessions } from "./sessions.js";
 
 /** What is used of `http.IncomingMessage`. */
 export interface NodeRequest {
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
   readonly socket?: object | null;
+  /** What Express makes of a proxy that it is told to trust. */
+  readonly secure?: boolean;
 }
 
 /** What is used of `http.ServerResponse`. */
@@ -35,23 +37,31 @@ export type NodeMiddleware = (
 
 /** The options of `node` and `express`. */
 export interface NodeOptions {
-  /** Told why a session could not be stored; the client gets an empty 500. What it throws is ignored. */
+  /**
+   * Told why a session could not be stored; the client gets an empty 500. What it throws is ignored. Default: the error's
+   * stack goes to `console.error`.
+   */
   onError?: ((error: unknown, request: NodeRequest) => void) | undefined;
 }
 
 export function middleware(
   open: (request: object, headers: RequestHeaders) => Held,
+  isOpen: (request: object) => boolean,
   options: NodeOptions,
 ): NodeMiddleware {
-  const { onError } = options;
-  if (onError !== undefined && typeof onError !== "function") throw invalid("onError must be a function");
+  const { onError = logged } = options;
+  if (typeof onError !== "function") throw invalid("onError must be a function");
   return (request, response, next) => {
-    const held = open(request, headersOf(request));
-    // Express reuses the request in routers below; the sessions are the same.
+    // In a router below one that has them already.
+    if (isOpen(request)) return next();
+    const held = open(
+      request,
+      headersOf(request, () => request.secure ?? isEncrypted(request)),
+    );
     Object.defineProperty(request, "sessions", { value: held.sessions, configurable: true });
     holdBack(response, held, (error) => {
       try {
-        onError?.(error, request);
+        onError(error, request);
       } catch {
         // A log that fails must not cost a response.
       }
@@ -60,16 +70,26 @@ export function middleware(
   };
 }
 
-function headersOf(request: NodeRequest): RequestHeaders {
+function logged(error: unknown): void {
+  // Without its cause, which may quote what is stored.
+  console.error(error instanceof Error ? error.stack : "a session could not be stored");
+}
+
+/** The headers of a request, and what its server makes of where it came from. */
+export function headersOf(request: NodeRequest, isHttps: () => boolean): RequestHeaders {
   return {
     header(name) {
       const value = request.headers[name];
       return Array.isArray(value) ? value[0] : value;
     },
     get isHttps() {
-      return (request.socket as { encrypted?: boolean } | null | undefined)?.encrypted === true;
+      return isHttps();
     },
   };
+}
+
+function isEncrypted(request: NodeRequest): boolean {
+  return (request.socket as { encrypted?: boolean } | null | undefined)?.encrypted === true;
 }
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders"] as const;
@@ -80,7 +100,11 @@ type Call = readonly [method: Method, given: any[]];
  * Keeps back what would send the headers until the sessions are stored. The methods stay replaced, since others may have
  * replaced them on top of ours.
  */
-function holdBack(response: NodeResponse, held: Held, onError: (error: unknown) => void): void {
+export function holdBack(
+  response: NodeResponse,
+  held: OpenSessions<any>,
+  onError: (error: unknown) => void,
+): void {
   const originals = {
     writeHead: response.writeHead,
     write: response.write,
@@ -113,7 +137,12 @@ function holdBack(response: NodeResponse, held: Held, onError: (error: unknown) 
     const calls = waiting ?? [];
     passes = true;
     try {
-      if (!response.headersSent) addHeaders(response, calls, sent);
+      if (!response.headersSent && sent.length > 0) {
+        const [first] = calls;
+        // Headers given to writeHead would replace ours of the same name.
+        if (first?.[0] === "writeHead") calls[0] = ["writeHead", withoutHeaders(response, first[1])];
+        setHeaders(response, sent);
+      }
       let flows: unknown = true;
       let wrote = false;
       for (const each of calls) {
@@ -153,11 +182,12 @@ function holdBack(response: NodeResponse, held: Held, onError: (error: unknown) 
   };
 }
 
-function addHeaders(response: NodeResponse, calls: Call[], sent: readonly SentHeader[]): void {
+/** Sets what a commit has answered, beside the cookies that are there. */
+export function setHeaders(
+  response: Pick<NodeResponse, "getHeader" | "setHeader">,
+  sent: readonly SentHeader[],
+): void {
   if (sent.length === 0) return;
-  const [first] = calls;
-  // Headers given to writeHead would replace ours of the same name.
-  if (first?.[0] === "writeHead") calls[0] = ["writeHead", withoutHeaders(response, first[1])];
   for (const [name, value] of sent) {
     const others = response.getHeader(name);
     const isCookie = name === "set-cookie" && others !== undefined;

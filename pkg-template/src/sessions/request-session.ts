@@ -1,45 +1,40 @@
 import { SessionError } from "../error.js";
-import { checkId } from "../id.js";
-import { toMillis } from "../duration.js";
 import { checkTag, invalid } from "../options.js";
-import type { Duration, SessionInfo, WriteOptions } from "../types.js";
-import type { Definition, RequestHeaders, SentHeader } from "./definition.js";
+import type { SessionInfo } from "../types.js";
+import type { RequestHeaders, SentHeader } from "./carriers.js";
+import type { StoredDefinition } from "./definition.js";
 import { Draft, type Update } from "./draft.js";
+import { FlashDraft, NO_FLASH, join, type Flash } from "./flash.js";
 import { encode } from "./json.js";
+import { expiry, isTouchDue, remaining, ticketLifetime } from "./lifetime.js";
 import { hasCode } from "./records.js";
-import type { Committed, Session } from "./session.js";
+import { checkFlash, checkKind, type Committed, type OpenSession } from "./session.js";
+import { ROUNDS, type Kept, type StoredSessions } from "./stored.js";
 import { inTurn } from "./turns.js";
 
-/** What is known of the session that is stored. */
-interface Kept {
-  readonly id: string;
-  readonly text: string;
-  readonly info: SessionInfo;
-  /** Whether it was made by this request, so that the storage's part of the info is not known. */
-  readonly isOwn?: boolean;
-}
-
-/** A commit that still meets conflicts after so many rounds gives up. */
-const ROUNDS = 64;
-/** New ids that are taken already: of a generator that has only a few. */
-const ID_ROUNDS = 8;
-
-export class RequestSession<T> implements Session<T> {
-  readonly #definition: Definition<T>;
+/** The session of one request, of a storage. */
+export class RequestSession<T> implements OpenSession<T> {
+  readonly #definition: StoredDefinition<T>;
+  readonly #stored: StoredSessions<T>;
   readonly #request: RequestHeaders;
   #loading: Promise<void> | undefined;
   #committing: Promise<unknown> = Promise.resolve();
   #kept: Kept | undefined;
   #draft: Draft<T>;
+  #flash = new FlashDraft(NO_FLASH);
   #ended = false;
   #sealed = false;
   #newTags: string[] = [];
+  /** The ticket is of an id that was given up while this request was on its way. */
+  #came: "late" | undefined;
+  #idleTimeout: number | undefined;
   #moves = false;
   #touches = false;
   #sends: "ticket" | "nothing" | undefined;
 
-  constructor(definition: Definition<T>, request: RequestHeaders) {
+  constructor(definition: StoredDefinition<T>, request: RequestHeaders) {
     this.#definition = definition;
+    this.#stored = definition.stored;
     this.#request = request;
     this.#draft = this.#emptyDraft();
   }
@@ -52,7 +47,6 @@ export class RequestSession<T> implements Session<T> {
     return this.#kept === undefined;
   }
 
-  /** Whether anybody has asked for it: if not, there is nothing to commit. */
   get isUsed(): boolean {
     return this.#loading !== undefined;
   }
@@ -86,15 +80,32 @@ export class RequestSession<T> implements Session<T> {
     return this.#draft.value ?? value;
   }
 
+  async flash(kind: string, message: string): Promise<void> {
+    checkFlash(kind, message);
+    await this.#load();
+    this.#checkNotEnded();
+    this.#flash.add(kind, message);
+  }
+
+  async flashes(kind: string): Promise<string[]> {
+    checkKind(kind);
+    await this.#load();
+    return this.#ended ? [] : this.#flash.take(kind);
+  }
+
   async clear(): Promise<void> {
     const ticket = this.#ticket();
     const ignore = (): void => {};
     await this.#loading?.catch(ignore);
     // What is being stored has an id by then.
     await this.#committing.catch(ignore);
-    const id = this.#kept?.id ?? (ticket === undefined ? undefined : this.#definition.idIn(ticket)?.id);
-    if (id !== undefined && (await this.#invalidate(id))) this.#definition.tell("invalidated");
+    const kept = this.#kept;
+    const id = kept?.id ?? (ticket === undefined ? undefined : this.#definition.idIn(ticket)?.id);
+    if (id !== undefined && (await this.#stored.end(id, kept?.info.revision))) {
+      this.#definition.tell("invalidated");
+    }
     this.#loading = Promise.resolve();
+    this.#came = undefined;
     this.#forget();
     this.#ended = false;
   }
@@ -103,11 +114,14 @@ export class RequestSession<T> implements Session<T> {
     await this.#load();
     this.#checkNotSealed();
     this.#moves = this.#kept !== undefined;
+    this.#came = undefined;
   }
 
   async tag(...tags: string[]): Promise<void> {
     const checked = tags.map(checkTag);
-    if (!this.#definition.capabilities.tags) throw unsupported("this storage has no tags");
+    if (!this.#definition.capabilities.tags) {
+      throw new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no tags");
+    }
     await this.#load();
     this.#checkNotEnded();
     this.#newTags.push(...checked);
@@ -118,6 +132,11 @@ export class RequestSession<T> implements Session<T> {
     this.#touches = true;
   }
 
+  /** The idle timeout from the next commit on, in milliseconds, in place of the definition's and the storage's. */
+  expireAfter(idleTimeout: number): void {
+    this.#idleTimeout = idleTimeout;
+  }
+
   commit(): Promise<Committed> {
     const commit = (): Promise<Committed> => this.#commit();
     const committed = this.#committing.then(commit, commit);
@@ -125,18 +144,17 @@ export class RequestSession<T> implements Session<T> {
     return committed;
   }
 
-  /** From now on nothing can be told to the client. */
   seal(): void {
     this.#sealed = true;
   }
 
-  /** The header that the response needs, after the commit. */
   sent(): SentHeader | undefined {
-    const { carrier } = this.#definition;
+    const { carrier, options, clock } = this.#definition;
     const kept = this.#kept;
     if (this.#sends === undefined) return undefined;
     if (this.#sends === "nothing" || kept === undefined) return carrier.take(this.#request);
-    return carrier.give(this.#definition.ticketOf(kept.id), this.#lifetime(kept.info), this.#request);
+    const lifetime = ticketLifetime(kept.info, options, clock());
+    return carrier.give(this.#definition.ticketOf(kept.id), lifetime, this.#request);
   }
 
   get #custom(): boolean {
@@ -164,38 +182,20 @@ export class RequestSession<T> implements Session<T> {
     const ticket = this.#ticket();
     if (ticket === undefined) return;
     const verified = this.#definition.idIn(ticket);
-    const found = verified && (await this.#read(verified.id));
-    if (!verified || !found) {
-      this.#definition.tell("unknown");
+    const found = verified && (await this.#stored.read(verified.id));
+    if (found === "moved") {
+      // The client may have the new ticket by now, which must not be taken away from it.
+      this.#came = "late";
+      this.#definition.tell("moved");
+    } else if (!verified || !found) {
+      this.#definition.tell(verified?.isOurs === true ? "expired" : "unknown");
       this.#sends = "nothing";
-      return;
+    } else {
+      this.#kept = found;
+      this.#draft = new Draft(found.text, found.value, this.#custom);
+      this.#flash = new FlashDraft(found.flash);
+      if (!verified.byNewest) this.#send("renewed");
     }
-    this.#kept = { id: verified.id, text: found.text, info: found.info };
-    this.#draft = new Draft(found.text, found.value, this.#custom);
-    if (!verified.byNewest) this.#send("renewed");
-  }
-
-  /** What is stored and can be used; of what cannot, `onInvalid` is told. */
-  async #read(id: string): Promise<{ text: string; value: T; info: SessionInfo } | undefined> {
-    const report = async (reason: "damaged" | "schema", cause: unknown): Promise<undefined> => {
-      await this.#definition.options.onInvalid?.({ name: this.#definition.name, reason, cause });
-      return undefined;
-    };
-    let found;
-    let data: unknown;
-    try {
-      found = await this.#definition.records.read(id);
-      if (found === undefined) return undefined;
-      data = JSON.parse(found.text);
-    } catch (error) {
-      if (!(error instanceof SyntaxError) && !hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
-      return report("damaged", error);
-    }
-    const { schema } = this.#definition;
-    if (schema === undefined) return { text: found.text, value: data as T, info: found.info };
-    const result = await schema["~standard"].validate(data);
-    if (result.issues !== undefined) return report("schema", result.issues);
-    return { text: encode(result.value, true), value: result.value, info: found.info };
   }
 
   async #commit(): Promise<Committed> {
@@ -204,78 +204,73 @@ export class RequestSession<T> implements Session<T> {
     if (this.#ended) return "ended";
     const reached = this.#draft.reach();
     const kept = this.#kept;
-    if (reached === undefined) return "unchanged";
-    if (kept === undefined) return this.#create(reached);
+    const flashed = this.#flash.changes > 0;
+    if (kept === undefined) {
+      if (reached === undefined && !flashed) return "unchanged";
+      // As if it had been loaded a moment earlier.
+      return this.#came === "late" ? this.#end() : this.#create(reached);
+    }
     if (this.#moves) return this.#move(kept);
-    const newTags = this.#newTags.some((tag) => !kept.info.tags.includes(tag));
-    const text = newTags || this.#draft.changes === 0 ? undefined : this.#draft.onTopOf(kept.text);
-    if (newTags || (this.#draft.changes > 0 && text !== kept.text)) return this.#save(kept);
+    const retimed = this.#timed(kept.info).idleTimeout !== kept.info.idleTimeout;
+    if (retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag))) return this.#save(kept);
+    if (this.#draft.changes > 0 || flashed) {
+      const text = this.#draft.onTopOf(kept.text);
+      const flash = this.#flash.onTopOf(kept.flash);
+      if (text !== kept.text || (flashed && join(text, flash) !== join(text, kept.flash))) {
+        return this.#save(kept);
+      }
+    }
     return this.#touchIfDue(kept);
   }
 
-  async #create(reached: string): Promise<Committed> {
+  async #create(reached: string | undefined): Promise<Committed> {
     this.#checkNotSealed();
-    const definition = this.#definition;
-    const { idleTimeout, absoluteTimeout } = definition.options;
-    const tags = [...new Set([...definition.tags, ...this.#newTags])];
+    const { options: own, tags: always, clock } = this.#definition;
+    const { absoluteTimeout } = own;
+    const idleTimeout = this.#idleTimeout ?? own.idleTimeout;
+    const tags = [...new Set([...always, ...this.#newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
-    const draft = this.#draft;
-    const changes = draft.changes;
-    const value = await this.#validated(reached);
-    const { id, revision } = await this.#writeNew(reached, options);
+    const change = this.#change(NOTHING);
+    const value = await this.#stored.validated(reached);
+    const { id, revision } = await this.#stored.create(reached, change.flash, options);
     // The storage's own timeouts are not known before it is read.
-    this.#kept = { id, text: reached, info: { revision, createdAt: definition.clock(), tags }, isOwn: true };
-    draft.settle(reached, changes, reached, value);
-    this.#newTags = [];
+    const info = { revision, createdAt: clock(), tags };
+    this.#kept = { id, text: reached, flash: change.flash, info, isOwn: true };
+    change.settle(reached, value);
     this.#send("created");
     return "written";
   }
 
-  async #writeNew(text: string, options: WriteOptions): Promise<{ id: string; revision: string }> {
-    for (let round = 1; ; round += 1) {
-      const id = await this.#definition.generateId();
-      checkId(id);
-      try {
-        return { id, revision: await this.#write(id, text, { ...options, ifRevision: null }) };
-      } catch (error) {
-        if (!hasCode(error, "ERR_SESSION_CONFLICT") || round === ID_ROUNDS) throw error;
-      }
-    }
-  }
-
   /** Stores the changes on top of what is stored, whoever wrote it. */
   async #save(kept: Kept): Promise<Committed> {
-    const draft = this.#draft;
+    const { capabilities, onConflict, records, rolling, clock } = this.#definition;
     const attempt = async (stored: Kept): Promise<boolean> => {
-      const overwrites = this.#definition.onConflict === "overwrite";
-      const reached = draft.reach();
-      const changes = draft.changes;
-      const newTags = this.#newTags.length;
-      const text = overwrites ? reached : draft.onTopOf(stored.text);
-      if (text === undefined) return true;
-      const value = await this.#validated(text);
-      const tags = [...new Set([...stored.info.tags, ...this.#newTags.slice(0, newTags)])];
-      const tagged = tags.length > stored.info.tags.length ? { tags } : undefined;
+      const change = this.#change(stored);
+      const text = onConflict === "overwrite" ? change.reached : change.text;
+      const value = await this.#stored.validated(text);
+      const info = this.#timed(stored.info);
+      const tags = [...new Set([...info.tags, ...change.newTags])];
+      const tagged = tags.length > info.tags.length ? { tags } : undefined;
+      const options = { ...tagged, idleTimeout: this.#idleTimeout, ifRevision: info.revision };
       try {
-        const revision = await this.#write(stored.id, text, { ...tagged, ifRevision: stored.info.revision });
-        const expiresAt = this.#expiry(stored.info);
-        this.#kept = { ...stored, text, info: { ...stored.info, ...expiresAt, revision, tags } };
-        draft.settle(text, changes, reached, value);
-        this.#newTags.splice(0, newTags);
-        if (this.#definition.rolling) this.#send();
+        const revision = await this.#stored.write(stored.id, text, change.flash, options);
+        const now = { ...info, ...expiry(info, clock()), revision, tags };
+        this.#kept = { ...stored, text, flash: change.flash, info: now };
+        change.settle(text, value);
+        if (rolling) this.#send();
         return true;
       } catch (error) {
         if (!hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
         this.#definition.tell("conflict");
-        if (this.#definition.onConflict === "error") throw error;
+        if (onConflict === "error") throw error;
         return false;
       }
     };
     // Without conditional writes, looking just before is the best there is.
-    const current = this.#definition.capabilities.conditional ? kept : await this.#fresh(kept);
+    const current = capabilities.conditional ? kept : await this.#fresh(kept);
     if (current === undefined) return this.#end();
     if (await attempt(current)) return "written";
-    return inTurn(this.#definition.records.storage, kept.id, async () => {
+    return inTurn(records.storage, kept.id, async () => {
       for (let round = 1; round < ROUNDS; round += 1) {
         const fresh = await this.#fresh(kept);
         if (fresh === undefined) return this.#end();
@@ -288,72 +283,68 @@ export class RequestSession<T> implements Session<T> {
     });
   }
 
-  /**
-   * The new session is stored before the old one is dead, and the old one is emptied under the condition that nobody has
-   * changed or ended it, before it is invalidated: what a parallel request wrote is not lost, and a logout not undone.
-   */
+  /** The new session is stored before the old id is given up: at no time is there none. */
   async #move(kept: Kept): Promise<Committed> {
     this.#checkNotSealed();
-    const { records, capabilities, onConflict } = this.#definition;
-    const draft = this.#draft;
+    const { capabilities, onConflict, clock } = this.#definition;
+    const stored = this.#stored;
     let current = capabilities.conditional && !kept.isOwn ? kept : await this.#fresh(kept);
     let next: { id: string; revision: string } | undefined;
     for (let round = 0; current !== undefined; round += 1) {
       if (round === ROUNDS)
         throw new SessionError("ERR_SESSION_CONFLICT", "others keep writing to the session");
-      const { info } = current;
-      const reached = draft.reach();
-      const changes = draft.changes;
-      const text = (onConflict === "overwrite" ? reached : draft.onTopOf(current.text)) ?? current.text;
-      const value = await this.#validated(text);
-      const tags = [...new Set([...info.tags, ...this.#newTags])];
+      const info = this.#timed(current.info);
+      const change = this.#change(current);
+      const text = onConflict === "overwrite" ? (change.reached ?? current.text) : change.text;
+      const value = await stored.validated(text);
+      const tags = [...new Set([...info.tags, ...change.newTags])];
       const tagged = tags.length > 0 ? { tags } : undefined;
-      if (next === undefined) next = await this.#writeNew(text, { ...this.#remaining(info), ...tagged });
-      else next.revision = await this.#write(next.id, text, { ...tagged, ifRevision: next.revision });
+      if (next === undefined) {
+        next = await stored.create(text, change.flash, { ...remaining(info, clock()), ...tagged });
+      } else {
+        const options = { ...tagged, ifRevision: next.revision };
+        next.revision = await stored.write(next.id, text, change.flash, options);
+      }
       try {
-        if (capabilities.conditional) await records.write(kept.id, "", { ifRevision: info.revision });
-        await records.invalidate(kept.id);
+        await stored.move(current, next.id);
       } catch (error) {
         if (!hasCode(error, "ERR_SESSION_CONFLICT") || onConflict === "error") {
-          await records.invalidate(next.id);
+          await stored.end(next.id, next.revision);
           throw error;
         }
         this.#definition.tell("conflict");
         current = await this.#fresh(kept);
         continue;
       }
-      this.#kept = {
-        id: next.id,
-        text,
-        info: { ...info, ...this.#expiry(info), revision: next.revision, tags },
-      };
-      draft.settle(text, changes, reached, value);
-      this.#newTags = [];
+      const now = { ...info, ...expiry(info, clock()), revision: next.revision, tags };
+      this.#kept = { id: next.id, text, flash: change.flash, info: now };
+      change.settle(text, value);
       this.#moves = false;
       this.#send("regenerated");
       return "written";
     }
-    if (next !== undefined) await records.invalidate(next.id);
+    if (next !== undefined) await stored.end(next.id, next.revision);
     return this.#end();
   }
 
   async #touchIfDue(kept: Kept): Promise<Committed> {
     const { records, touchAfter, clock, capabilities, rolling } = this.#definition;
-    const { idleTimeout, expiresAt, absoluteTimeout, createdAt, revision } = kept.info;
-    if (idleTimeout === undefined || expiresAt === undefined) return "unchanged";
-    const throttle = touchAfter ?? Math.min(idleTimeout / 10, 60_000);
-    const atItsLast = absoluteTimeout !== undefined && expiresAt >= createdAt + absoluteTimeout;
-    const due = !atItsLast && clock() - (expiresAt - idleTimeout) >= throttle;
-    if (!due && !this.#touches) return "unchanged";
+    const { info } = kept;
+    const asked = this.#touches && info.idleTimeout !== undefined;
+    if (!asked && !isTouchDue(info, touchAfter, clock())) return "unchanged";
     this.#touches = false;
+    const touched = { ...info, ...expiry(info, clock()) };
     if (records.touches) {
       if (!(await records.touch(kept.id))) return this.#end();
-      this.#kept = { ...kept, info: { ...kept.info, ...this.#expiry(kept.info) } };
+      // The ticket of an id that was given up meanwhile would take the place of the new one.
+      if (rolling && (await this.#fresh(kept)) === undefined) return this.#end();
+      this.#kept = { ...kept, info: touched };
     } else {
       if (!capabilities.conditional) return "unchanged";
       try {
-        const next = await this.#write(kept.id, kept.text, { ifRevision: revision });
-        this.#kept = { ...kept, info: { ...kept.info, ...this.#expiry(kept.info), revision: next } };
+        const options = { ifRevision: info.revision };
+        const revision = await this.#stored.write(kept.id, kept.text, kept.flash, options);
+        this.#kept = { ...kept, info: { ...touched, revision } };
       } catch (error) {
         if (!hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
         // Somebody else has written, which is activity, or ended it.
@@ -367,41 +358,39 @@ export class RequestSession<T> implements Session<T> {
 
   /** The session as others have left it; none where it was ended, also if its id was given to another one since. */
   async #fresh(kept: Kept): Promise<Kept | undefined> {
-    const found = await this.#read(kept.id);
-    if (found === undefined) return undefined;
+    const found = await this.#stored.read(kept.id);
+    if (found === "moved") this.#came = "late";
+    if (found === undefined || found === "moved") return undefined;
     if (!kept.isOwn && found.info.createdAt !== kept.info.createdAt) return undefined;
-    return { id: kept.id, text: found.text, info: found.info };
+    const { id, text, flash, info } = found;
+    return { id, text, flash, info };
   }
 
-  #write(id: string, text: string, options: WriteOptions): Promise<string> {
-    const { records, capabilities } = this.#definition;
-    const { ifRevision, ...unconditional } = options;
-    return records.write(
-      id,
-      text,
-      capabilities.conditional ? { ...unconditional, ifRevision } : unconditional,
-    );
+  /** What this request has changed by now, on top of what is stored. Settled, later changes remain. */
+  #change(stored: Pick<Kept, "text" | "flash">): Change<T> {
+    const draft = this.#draft;
+    const flashDraft = this.#flash;
+    const tags = this.#newTags;
+    const reached = draft.reach();
+    const { changes } = draft;
+    const flashChanges = flashDraft.changes;
+    const newTags = [...tags];
+    const flash = flashDraft.onTopOf(stored.flash, flashChanges);
+    return {
+      reached,
+      text: changes === 0 ? stored.text : draft.onTopOf(stored.text),
+      flash,
+      newTags,
+      settle(text, value) {
+        if (text !== undefined) draft.settle(text, changes, reached, value as T);
+        flashDraft.settle(flash, flashChanges);
+        tags.splice(0, newTags.length);
+      },
+    };
   }
 
-  async #invalidate(id: string): Promise<boolean> {
-    try {
-      return await this.#definition.records.invalidate(id);
-    } catch (error) {
-      if (hasCode(error, "ERR_SESSION_INVALID_ID")) return false;
-      throw error;
-    }
-  }
-
-  /** The value as the next request will load it; an error for what it could not. */
-  async #validated(text: string): Promise<T> {
-    const value: unknown = JSON.parse(text);
-    const { schema } = this.#definition;
-    if (schema === undefined) return value as T;
-    const result = await schema["~standard"].validate(value);
-    if (result.issues === undefined) return result.value;
-    throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
-      cause: result.issues,
-    });
+  #timed(info: SessionInfo): SessionInfo {
+    return this.#idleTimeout === undefined ? info : { ...info, idleTimeout: this.#idleTimeout };
   }
 
   #send(event?: "created" | "renewed" | "regenerated"): void {
@@ -410,7 +399,7 @@ export class RequestSession<T> implements Session<T> {
   }
 
   #end(): Committed {
-    this.#definition.tell("invalidated");
+    this.#definition.tell("ended");
     this.#forget();
     this.#ended = true;
     return "ended";
@@ -419,37 +408,10 @@ export class RequestSession<T> implements Session<T> {
   #forget(): void {
     this.#kept = undefined;
     this.#draft = this.#emptyDraft();
+    this.#flash = new FlashDraft(NO_FLASH);
     this.#newTags = [];
     this.#moves = this.#touches = false;
-    this.#sends = this.#ticket() === undefined ? undefined : "nothing";
-  }
-
-  #expiry(info: SessionInfo): { expiresAt?: number } {
-    const { idleTimeout, absoluteTimeout, createdAt } = info;
-    const idle = idleTimeout === undefined ? Infinity : this.#definition.clock() + idleTimeout;
-    const absolute = absoluteTimeout === undefined ? Infinity : createdAt + absoluteTimeout;
-    const expiresAt = Math.min(idle, absolute);
-    return expiresAt === Infinity ? {} : { expiresAt };
-  }
-
-  /** The timeouts for another id: it lives on no longer than it would have under the old one. */
-  #remaining(info: SessionInfo): WriteOptions {
-    const { idleTimeout = null, absoluteTimeout, createdAt } = info;
-    if (absoluteTimeout === undefined) return { idleTimeout, absoluteTimeout: null };
-    return {
-      idleTimeout,
-      absoluteTimeout: Math.max(1, createdAt + absoluteTimeout - this.#definition.clock()),
-    };
-  }
-
-  /** How long the client need keep its ticket. */
-  #lifetime(info: SessionInfo): number | undefined {
-    const { rolling, clock, options } = this.#definition;
-    const age = clock() - info.createdAt;
-    const absolute = info.absoluteTimeout ?? millis(options.absoluteTimeout);
-    const idle = rolling ? (info.idleTimeout ?? millis(options.idleTimeout)) : undefined;
-    const shorter = Math.min(absolute === undefined ? Infinity : absolute - age, idle ?? Infinity);
-    return shorter === Infinity ? undefined : shorter;
+    this.#sends = this.#ticket() === undefined || this.#came === "late" ? undefined : "nothing";
   }
 
   #checkNotEnded(): void {
@@ -466,10 +428,12 @@ export class RequestSession<T> implements Session<T> {
   }
 }
 
-function unsupported(message: string): SessionError {
-  return new SessionError("ERR_SESSION_UNSUPPORTED", message);
-}
+const NOTHING = { text: undefined, flash: NO_FLASH };
 
-function millis(timeout: Duration | null | undefined): number | undefined {
-  return timeout == null ? undefined : toMillis(timeout, "timeout");
+interface Change<T> {
+  readonly reached: string | undefined;
+  readonly text: string | undefined;
+  readonly flash: Flash;
+  readonly newTags: readonly string[];
+  settle(text: string | undefined, value: T | undefined): void;
 }

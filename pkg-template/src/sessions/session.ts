@@ -1,3 +1,6 @@
+import { invalid } from "../options.js";
+import type { SentHeader } from "./carriers.js";
+
 /** What a commit came to. `"ended"`: the session was invalidated meanwhile, and what this request made of it is dropped. */
 export type Committed = "unchanged" | "touched" | "written" | "ended";
 
@@ -22,9 +25,17 @@ export interface Session<T> {
   update(update: (value: T | undefined) => T): Promise<T>;
   /** The value, made first where there is none. */
   getOrSet(make: () => T | PromiseLike<T>): Promise<T>;
+  /** Keeps a message for the next request that asks for those of its kind, such as the page after a redirect. */
+  flash(kind: string, message: string): Promise<void>;
+  /** The messages of a kind, oldest first; the commit removes them. */
+  flashes(kind: string): Promise<string[]>;
   /** Ends the session, for good once this has resolved, and tells the client. A value set after begins another session. */
   clear(): Promise<void>;
-  /** Gives the session a new id when it is committed; the old one is dead then. Do so when somebody logs in. */
+  /**
+   * Gives the session a new id when it is committed; the old one is dead then. Do so when somebody logs in. A request that
+   * comes with the old id has no session; for a minute, what it sets is dropped (`"ended"`), unless it regenerates or clears
+   * too, so that its response does not take the new cookie from the client.
+   */
   regenerate(): Promise<void>;
   /** Adds names under which the session can be found and revoked, such as a user's id. */
   tag(...tags: string[]): Promise<void>;
@@ -32,4 +43,23 @@ export interface Session<T> {
   touch(): Promise<void>;
   /** Stores what was changed. The adapters do so before a response's headers go out. */
   commit(): Promise<Committed>;
+}
+
+/** A session as the request's end sees it. */
+export interface OpenSession<T> extends Session<T> {
+  /** Whether anybody has asked for it: if not, there is nothing to commit. */
+  readonly isUsed: boolean;
+  /** From now on nothing can be told to the client. */
+  seal(): void;
+  /** The header that the response needs, after the commit. */
+  sent(): SentHeader | undefined;
+}
+
+export function checkKind(kind: unknown): void {
+  if (typeof kind !== "string" || kind === "") throw invalid("the kind of a flash message must be a string");
+}
+
+export function checkFlash(kind: unknown, message: unknown): void {
+  checkKind(kind);
+  if (typeof message !== "string") throw invalid("a flash message must be a string");
 }

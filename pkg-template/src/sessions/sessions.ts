@@ -1,9 +1,11 @@
 import { invalid } from "../options.js";
-import { Definition, type RequestHeaders, type SentHeader, type SessionDefinition } from "./definition.js";
+import type { RequestHeaders, SentHeader } from "./carriers.js";
+import { Definition, StoredDefinition, type SessionDefinition } from "./definition.js";
+import type { SessionCounters } from "./events.js";
 import { fetchHandler, type FetchHandler } from "./fetch.js";
 import { middleware, type NodeMiddleware, type NodeOptions } from "./node.js";
-import { RequestSession } from "./request-session.js";
-import type { Session } from "./session.js";
+import type { Records } from "./records.js";
+import type { OpenSession, Session } from "./session.js";
 
 /** Sessions by the names that an application gives them. */
 export type SessionDefinitions = Readonly<Record<string, SessionDefinition<any>>>;
@@ -37,6 +39,10 @@ export interface Sessions<D extends SessionDefinitions> {
    * them by. Whoever opens them calls `commit` before the response's headers go out, or `seal` where those went without.
    */
   open(request: object, headers: RequestHeaders): OpenSessions<D>;
+  /** How often what has happened to the sessions of each definition, since they were defined. */
+  counters(): { readonly [Name in keyof D]: SessionCounters };
+  /** Whether they have been opened for this request, by an adapter further out, whose they are to commit then. */
+  isOpen(request: object): boolean;
   /** Ends all sessions that carry a tag, in every storage that has tags; resolves with how many. */
   revokeAll(tag: string): Promise<number>;
 }
@@ -57,16 +63,16 @@ export interface OpenSessions<D extends SessionDefinitions> {
 
 export class Held implements OpenSessions<any> {
   readonly sessions: any;
-  readonly #used: RequestSession<unknown>[] = [];
+  readonly #used: OpenSession<unknown>[] = [];
   #sealed = false;
 
   constructor(definitions: readonly (readonly [string, Definition<unknown>])[], request: RequestHeaders) {
     this.sessions = Object.create(null);
     for (const [name, definition] of definitions) {
-      let session: RequestSession<unknown> | undefined;
-      const get = (): RequestSession<unknown> => {
+      let session: OpenSession<unknown> | undefined;
+      const get = (): OpenSession<unknown> => {
         if (session === undefined) {
-          session = new RequestSession(definition, request);
+          session = definition.open(request);
           this.#used.push(session);
           if (this.#sealed) session.seal();
         }
@@ -126,7 +132,8 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
     held.set(request, opened);
     return opened;
   };
-  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, options);
+  const isOpen = (request: object): boolean => held.has(request);
+  const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, isOpen, options);
   return {
     fetch: (handler) =>
       fetchHandler(open, handler as Parameters<typeof fetchHandler>[1]) as FetchHandler<any>,
@@ -138,9 +145,17 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
       return found.sessions as SessionsOf<D>;
     },
     open,
+    counters: () =>
+      Object.fromEntries(all.map(([name, { events }]) => [name, events.counters])) as ReturnType<
+        Sessions<D>["counters"]
+      >,
+    isOpen,
     async revokeAll(tag) {
-      const tagged = all.filter(([, definition]) => definition.capabilities.tags);
-      const storages = new Map(tagged.map(([, { records }]) => [records.storage, records]));
+      const storages = new Map<object, Records>();
+      for (const [, definition] of all) {
+        if (!(definition instanceof StoredDefinition) || !definition.capabilities.tags) continue;
+        storages.set(definition.records.storage, definition.records);
+      }
       if (storages.size === 0) throw invalid("no storage of these sessions has tags");
       let count = 0;
       for (const records of storages.values()) count += await records.invalidateTagged(tag);

@@ -1,0 +1,185 @@
+import { SessionError } from "../error.js";
+import { checkId } from "../id.js";
+import type { SessionInfo, WriteOptions } from "../types.js";
+import type { StoredDefinition } from "./definition.js";
+import { join, split, type Flash } from "./flash.js";
+import { encode } from "./json.js";
+import { MOVED_FOR, isMoved, movedTo, newIdIn } from "./moved.js";
+import { hasCode } from "./records.js";
+
+/** What is known of a session that is stored. */
+export interface Kept {
+  readonly id: string;
+  /** The value's JSON; none where there are only messages. */
+  readonly text: string | undefined;
+  readonly flash: Flash;
+  readonly info: SessionInfo;
+  /** Whether it was made by this request, so that the storage's part of the info is not known. */
+  readonly isOwn?: boolean;
+}
+
+/** A session as it was loaded. */
+export interface Loaded<T> extends Kept {
+  readonly value: T | undefined;
+}
+
+/** A change that still meets conflicts after so many rounds gives up. */
+export const ROUNDS = 64;
+/** New ids that are taken already: of a generator that has only a few. */
+const ID_ROUNDS = 8;
+/** A session that was given another id so often within a minute is followed no further. */
+const MOVES = 16;
+
+/** The sessions of one definition in its storage. */
+export class StoredSessions<T> {
+  readonly #definition: StoredDefinition<T>;
+
+  constructor(definition: StoredDefinition<T>) {
+    this.#definition = definition;
+  }
+
+  /** What is stored and can be used; of what cannot, `onInvalid` is told. */
+  async read(id: string): Promise<Loaded<T> | "moved" | undefined> {
+    const { records, schema } = this.#definition;
+    let found;
+    let parts;
+    let data: unknown;
+    try {
+      found = await records.read(id);
+      if (found === undefined) return undefined;
+      if (isMoved(found.text)) return "moved";
+      parts = split(found.text);
+      data = parts.text === undefined ? undefined : JSON.parse(parts.text);
+    } catch (error) {
+      if (!(error instanceof SyntaxError) && !hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
+      return this.#report("damaged", error);
+    }
+    const { info } = found;
+    if (schema === undefined || data === undefined) return { id, ...parts, value: data as T, info };
+    const result = await schema["~standard"].validate(data);
+    if (result.issues !== undefined) return this.#report("schema", result.issues);
+    return { id, ...parts, text: encode(result.value, true), value: result.value, info };
+  }
+
+  async #report(reason: "damaged" | "schema", cause: unknown): Promise<undefined> {
+    this.#definition.tell("invalid");
+    await this.#definition.options.onInvalid?.({ name: this.#definition.name, reason, cause });
+    return undefined;
+  }
+
+  /** The value as the next request will load it; an error for what it could not. */
+  async validated(text: string | undefined): Promise<T | undefined> {
+    if (text === undefined) return undefined;
+    const value: unknown = JSON.parse(text);
+    const { schema } = this.#definition;
+    if (schema === undefined) return value as T;
+    const result = await schema["~standard"].validate(value);
+    if (result.issues === undefined) return result.value;
+    throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
+      cause: result.issues,
+    });
+  }
+
+  /** Stores a session under a new id. */
+  async create(
+    text: string | undefined,
+    flash: Flash,
+    options: WriteOptions,
+  ): Promise<{ id: string; revision: string }> {
+    for (let round = 1; ; round += 1) {
+      const id = await this.#definition.generateId();
+      checkId(id);
+      try {
+        return { id, revision: await this.write(id, text, flash, { ...options, ifRevision: null }) };
+      } catch (error) {
+        if (!hasCode(error, "ERR_SESSION_CONFLICT") || round === ID_ROUNDS) throw error;
+      }
+    }
+  }
+
+  write(id: string, text: string | undefined, flash: Flash, options: WriteOptions): Promise<string> {
+    return this.#write(id, join(text, flash), options);
+  }
+
+  /**
+   * Gives up an id for another one, under the condition that nobody has changed or ended the session: what a parallel request
+   * wrote is not lost, and a logout not undone.
+   */
+  async move({ id, info }: Kept, newId: string): Promise<void> {
+    const { records, capabilities } = this.#definition;
+    if (!capabilities.conditional) await records.invalidate(id);
+    const tags = info.tags.length > 0 ? { tags: [] } : undefined;
+    const options = { ifRevision: info.revision, idleTimeout: MOVED_FOR, ...tags };
+    await this.#write(id, movedTo(id, newId), options);
+  }
+
+  /**
+   * Ends the session that has or had this id, also under the one that it has since.
+   *
+   * @param revision the session's, if it is known
+   */
+  async end(id: string, revision?: string): Promise<boolean> {
+    let ended = false;
+    let known = revision;
+    let next: string | undefined = id;
+    for (let moves = 0; next !== undefined && moves < MOVES; moves += 1) {
+      const current: string = next;
+      // What it cannot say does not keep it from being ended.
+      const { wentTo, wasThere }: Closed = await this.#close(current, known).catch(() => UNKNOWN);
+      const removed = await this.#invalidate(current);
+      ended ||= wasThere ?? removed;
+      next = wentTo;
+      known = undefined;
+    }
+    return ended;
+  }
+
+  /** Makes sure that a session goes to no other id any more, unless it has: then it is told where it went. */
+  async #close(id: string, known: string | undefined): Promise<Closed> {
+    const { records, capabilities } = this.#definition;
+    let revision = known;
+    for (let round = 0; round < ROUNDS; round += 1) {
+      if (revision === undefined) {
+        const found = await records.read(id);
+        if (found === undefined) return { wasThere: false };
+        if (isMoved(found.text)) return { wasThere: false, wentTo: newIdIn(id, found.text) };
+        revision = found.info.revision;
+      }
+      if (!capabilities.conditional) return UNKNOWN;
+      try {
+        await records.write(id, "", { ifRevision: revision });
+        return { wasThere: true };
+      } catch (error) {
+        if (!hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
+        revision = undefined;
+      }
+    }
+    return UNKNOWN;
+  }
+
+  async #invalidate(id: string): Promise<boolean> {
+    try {
+      return await this.#definition.records.invalidate(id);
+    } catch (error) {
+      if (hasCode(error, "ERR_SESSION_INVALID_ID")) return false;
+      throw error;
+    }
+  }
+
+  #write(id: string, content: string, options: WriteOptions): Promise<string> {
+    const { records, capabilities } = this.#definition;
+    const { ifRevision, ...unconditional } = options;
+    return records.write(
+      id,
+      content,
+      capabilities.conditional ? { ...unconditional, ifRevision } : unconditional,
+    );
+  }
+}
+
+interface Closed {
+  readonly wasThere?: boolean;
+  readonly wentTo?: string | undefined;
+}
+
+const UNKNOWN: Closed = {};

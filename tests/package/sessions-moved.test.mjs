@@ -1,0 +1,220 @@
+// What becomes of requests that come with an id that their session has just given up.
+import { SessionStorageMemory } from "sessile";
+import { equal, matches, same } from "./expect.mjs";
+import { describe, it } from "./harness.mjs";
+import { Client, appOf, gate, request, valueOf, watched } from "./sessions-app.mjs";
+
+const setCookies = (response) => response.headers.getSetCookie();
+
+/** An application whose client has logged in under a new id, and the cookie that it had before. */
+async function loggedIn(options = {}, storage = new SessionStorageMemory(options)) {
+  const events = [];
+  const made = appOf(storage, { ...options, onEvent: ({ type }) => events.push(type) });
+  await made.client.send((user) => user.set({ cart: [1] }));
+  const before = made.client.cookie;
+  await made.client.send(async (user) => {
+    await user.regenerate();
+    await user.update((value) => ({ ...value, name: "Ada" }));
+  });
+  events.length = 0;
+  return { ...made, before, events };
+}
+
+describe("sessions, given another id", () => {
+  it("S3_a_late_request_has_no_session_and_takes_no_cookie_from_the_client", async () => {
+    const { handler, before, events } = await loggedIn();
+    const late = await handler(request(before), async (user) => equal(await user.get(), undefined));
+    same([setCookies(late), events], [[], ["moved"]]);
+  });
+
+  it("S3_what_a_late_request_sets_is_dropped_whenever_it_has_loaded", async () => {
+    const { handler, client, before, events } = await loggedIn();
+    const late = await handler(request(before), async (user) => {
+      await user.update((value) => ({ visits: (value?.visits ?? 0) + 1 }));
+      equal(await user.commit(), "ended");
+    });
+    same([setCookies(late), events], [[], ["moved", "ended"]]);
+    same(await valueOf(client), { cart: [1], name: "Ada" });
+
+    const again = client.cookie;
+    const [loaded, moved] = [gate(), gate()];
+    const early = handler(request(again), async (user) => {
+      await user.update((value) => ({ ...value, late: true }));
+      loaded.open();
+      await moved.opened;
+      equal(await user.commit(), "ended");
+    });
+    await loaded.opened;
+    await client.send((user) => user.regenerate());
+    moved.open();
+    same(setCookies(await early), []);
+    same(await valueOf(client), { cart: [1], name: "Ada" });
+  });
+
+  it("S3_a_late_request_that_logs_in_itself_gets_a_session_of_its_own", async () => {
+    for (const begin of ["regenerate", "clear"]) {
+      const { handler, before, client } = await loggedIn();
+      const other = new Client(handler);
+      other.cookie = before;
+      await other.send(async (user) => {
+        await user[begin]();
+        await user.set({ name: "Bob" });
+      });
+      same(await valueOf(other), { name: "Bob" });
+      equal(other.cookie === client.cookie, false);
+    }
+  });
+
+  it("S3_an_old_id_brings_nobody_in", async () => {
+    const { handler, before, storage } = await loggedIn();
+    const id = before.slice("user=".length);
+    const text = new TextDecoder().decode((await storage.get(id)).data);
+    matches(text, /^moved:[\w.-]+$/);
+    equal(text.includes("Ada"), false);
+    for (const what of ["touch", "get", "flashes"]) {
+      const attacker = new Client(handler);
+      attacker.cookie = before;
+      await attacker.send((user) => user[what]("info"));
+      equal(await valueOf(attacker), undefined);
+    }
+  });
+
+  it("S3_an_id_is_known_to_have_moved_for_a_minute", async () => {
+    let now = 1_000_000;
+    const { handler, before, storage } = await loggedIn({ clock: () => now, idleTimeout: "1h" });
+    const look = async () =>
+      setCookies(await handler(request(before), async (user) => void (await user.get())));
+    now += 59_999;
+    same(await look(), []);
+    now += 1;
+    matches((await look())[0], /^user=; Max-Age=0/);
+    await storage.sweep();
+    equal((await storage.stats()).sessions, 1);
+  });
+
+  it("S3_no_tag_finds_what_an_id_has_left_behind", async () => {
+    const { app, storage, client } = await loggedIn({ tags: ["Ada"] });
+    const listed = [];
+    for await (const info of storage.listTagged("Ada")) listed.push(info);
+    equal(listed.length, 1);
+    equal(await app.revokeAll("Ada"), 1);
+    equal(await valueOf(client), undefined);
+  });
+
+  it("S2_a_late_logout_with_the_old_id_ends_the_session_where_it_is", async () => {
+    for (const moves of [0, 1, 3]) {
+      const { handler, before, client, storage, events } = await loggedIn();
+      for (let move = 0; move < moves; move += 1) await client.send((user) => user.regenerate());
+      events.length = 0;
+      const late = await handler(request(before), (user) => user.clear());
+      equal(await valueOf(client), undefined);
+      equal((await storage.stats()).sessions, 0);
+      matches(setCookies(late)[0], /^user=; Max-Age=0/);
+      await handler(request(before), (user) => user.clear());
+      equal(events.filter((type) => type === "invalidated").length, 1);
+    }
+  });
+
+  it("S2_a_logout_with_the_old_id_after_one_with_the_new_ends_nothing_more", async () => {
+    const { handler, before, client, events, storage } = await loggedIn();
+    await client.send((user) => user.clear());
+    await handler(request(before), (user) => user.clear());
+    same(events, ["invalidated"]);
+    equal((await storage.stats()).sessions, 0);
+  });
+
+  it("S2_a_logout_sticks_wherever_a_change_of_the_id_meets_it", async () => {
+    // At each call that the one makes of the storage, the other is let through.
+    for (const slow of ["regenerate", "clear"]) {
+      for (let stop = 1; stop <= 6; stop += 1) {
+        const storage = watched();
+        const { client, handler } = appOf(storage);
+        await client.send((user) => user.set({ name: "Ada" }));
+        const before = client.cookie;
+        const [reached, go] = [gate(), gate()];
+        let calls = 0;
+        for (const method of ["get", "set", "invalidate"]) {
+          storage.instead[method] = async (...given) => {
+            calls += 1;
+            if (calls === stop) {
+              reached.open();
+              await go.opened;
+            }
+            return storage.memory[method](...given);
+          };
+        }
+        const fast = slow === "clear" ? "regenerate" : "clear";
+        const first = client.send((user) => user[slow]()).finally(reached.open);
+        await reached.opened;
+        calls = stop;
+        await handler(request(before), (user) => user[fast]()).then((response) => {
+          if (fast === "regenerate") keepCookie(client, response);
+        });
+        go.open();
+        await first;
+        storage.instead = {};
+        const left = [...new Set([before, client.cookie])].filter((cookie) => cookie !== undefined);
+        for (const cookie of left) {
+          const looking = new Client(handler);
+          looking.cookie = cookie;
+          equal(await valueOf(looking), undefined, `${slow} stopped at call ${stop}`);
+        }
+      }
+    }
+  });
+
+  it("S3_a_rolling_cookie_of_the_old_id_is_not_sent_once_that_is_given_up", async () => {
+    let now = 1_000_000;
+    const { handler, client, before } = await loggedIn({
+      clock: () => now,
+      idleTimeout: "1h",
+      rolling: true,
+    });
+    equal(before === client.cookie, false);
+    const then = client.cookie;
+    now += 10 * 60_000;
+    const late = await handler(request(then), async (user) => {
+      await user.get();
+      await client.send((other) => other.regenerate());
+    });
+    same(setCookies(late), []);
+    same(await valueOf(client), { cart: [1], name: "Ada" });
+  });
+
+  it("S1_one_whose_storage_hangs_holds_up_nobody_else_for_long", async () => {
+    const storage = watched();
+    const { client, handler } = appOf(storage);
+    await client.send((user) => user.set({ count: 0 }));
+    const add = (value) => ({ count: value.count + 1 });
+    const stuck = gate();
+    // Four load the same; one writes, three queue up, and the first of those never hears of its storage again.
+    const loaded = gate();
+    let loads = 0;
+    storage.instead.get = async (id) => {
+      loads += 1;
+      const mine = loads;
+      const found = await storage.memory.get(id);
+      if (mine === 4) loaded.open();
+      if (mine <= 4) await loaded.opened;
+      if (mine === 5) await stuck.opened;
+      return found;
+    };
+    const all = [1, 2, 3, 4].map(() => handler(request(client.cookie), (user) => user.update(add)));
+    let ended = 0;
+    for (const one of all) one.then(() => (ended += 1));
+    const three = new Promise((resolve) => {
+      for (const one of all) one.then(() => ended === 3 && resolve());
+    });
+    await three;
+    equal(ended, 3);
+    stuck.open();
+    await Promise.all(all);
+    storage.instead = {};
+    same(await valueOf(client), { count: 4 });
+  });
+});
+
+function keepCookie(client, response) {
+  const [line] = setCookies(response);
+  if (line !== undefined) client.cookie = /; Max-Age=0;/.test(line) ? undefined : line.split(";", 1)[0];
+}
