@@ -55,7 +55,7 @@ impl RequestSession {
             Standing::Loaded => {}
             Standing::Ended => return Ok(CommitOutcome::Ended),
             Standing::Moved if changes.draft.changes() > 0 => {
-                self.end_quietly(false);
+                self.end(true, notices);
                 return Ok(CommitOutcome::Ended);
             }
             Standing::Unloaded | Standing::Moved => return Ok(CommitOutcome::Unchanged),
@@ -276,14 +276,11 @@ impl RequestSession {
     }
 
     fn end_as(&self, found: Found, notices: &mut Notices) -> CommitOutcome {
-        match found {
-            Found::Moved => self.end_quietly(false),
-            Found::Invalid(report) => {
-                notices.invalid(report);
-                self.end(notices);
-            }
-            Found::Session(_) | Found::Nothing => self.end(notices),
+        let has_moved = matches!(found, Found::Moved);
+        if let Found::Invalid(report) = found {
+            notices.invalid(report);
         }
+        self.end(has_moved, notices);
         CommitOutcome::Ended
     }
 

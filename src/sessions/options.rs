@@ -27,18 +27,26 @@ pub enum OnConflict {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// A new session was stored.
+    /// A session was stored for the first time.
     Created,
-    /// A ticket that an older secret had signed is sent again, signed by the newest.
+    /// A ticket of an older secret is replaced by one of the newest.
     Renewed,
-    /// A session was given another id.
+    /// It has a new id.
     Regenerated,
-    /// A session was ended, or found to be.
+    /// It was ended by [`clear`](crate::Session::clear).
     Invalidated,
-    /// A commit met another's.
+    /// What a request made of it was dropped: it had been ended or given another id meanwhile.
+    Ended,
+    /// Another request had written meanwhile; the change is made again on top, or refused.
     Conflict,
-    /// A ticket was none of ours, or its session is gone.
+    /// A ticket that we have signed is of no session any more.
+    Expired,
+    /// A ticket is none of ours, or, without signatures, of no session.
     Unknown,
+    /// A request came with an id that its session had given up within the last minute.
+    Moved,
+    /// What is stored cannot be used; `on_invalid` is told why.
+    Invalid,
 }
 
 /// A session that is stored and cannot be used (S7). Never its id.

@@ -79,6 +79,7 @@ impl Notices {
     }
 
     pub(super) fn invalid(&mut self, report: InvalidSession) {
+        self.event(SessionEvent::Invalid);
         self.invalid = Some(report);
     }
 
@@ -147,13 +148,18 @@ impl RequestSession {
                     notices.event(SessionEvent::Renewed);
                 }
             }
-            Found::Moved => state.standing = Standing::Moved,
+            Found::Moved => {
+                state.standing = Standing::Moved;
+                notices.event(SessionEvent::Moved);
+            }
             Found::Nothing | Found::Invalid(_) if self.brought.ticket.is_some() => {
-                state.sends = Some(Sends::Nothing);
-                notices.event(SessionEvent::Unknown);
                 if let Found::Invalid(report) = found {
                     notices.invalid(report);
                 }
+                state.sends = Some(Sends::Nothing);
+                // Only a signature tells that it was one of ours.
+                let was_ours = recognised.is_some() && self.definition.options.signer.is_some();
+                notices.event(if was_ours { SessionEvent::Expired } else { SessionEvent::Unknown });
             }
             Found::Nothing | Found::Invalid(_) => {}
         }
@@ -245,17 +251,13 @@ impl RequestSession {
         Ok(())
     }
 
-    /// Nothing was found at the commit: what this request made of the session is dropped.
-    pub(super) fn end(&self, notices: &mut Notices) {
-        self.end_quietly(self.brought.ticket.is_some());
-        notices.event(SessionEvent::Invalidated);
-    }
-
-    /// The same; unless said, the client keeps its ticket, which may be another one by now.
-    pub(super) fn end_quietly(&self, takes_ticket: bool) {
+    /// What this request made of the session is dropped. The client of one that has moved keeps its ticket, which may be
+    /// the new one by now.
+    pub(super) fn end(&self, has_moved: bool, notices: &mut Notices) {
         let mut state = self.lock();
-        state.forget(takes_ticket);
+        state.forget(!has_moved && self.brought.ticket.is_some());
         state.standing = Standing::Ended;
+        notices.event(SessionEvent::Ended);
     }
 
     pub(super) fn seal(&self) {

@@ -9,13 +9,13 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use sessile::{
-    CommitOutcome, Error, ErrorKind, InvalidReason, SessionId, SessionStorage, SessionStorageMemory,
-    Sessions, SessionsOptions, WriteOptions,
+    CommitOutcome, Error, ErrorKind, InvalidReason, SessionEvent, SessionId, SessionStorage,
+    SessionStorageMemory, Sessions, SessionsOptions, WriteOptions,
 };
 use smol::block_on;
 
 use crate::{
-    app::{Client, gated, held, kind},
+    app::{Client, Events, gated, held, kind},
     calls::start,
     gated::{At, Call},
 };
@@ -176,13 +176,17 @@ fn s7_what_cannot_be_used_is_reported_and_stays_as_it_is() {
 fn s7_a_record_that_the_storage_finds_damaged_is_reported() {
     let reports = Arc::new(Mutex::new(Vec::new()));
     let told = Arc::clone(&reports);
-    let options = SessionsOptions::new().on_invalid(move |report| told.lock().unwrap().push(report));
+    let events = Events::default();
+    let options = SessionsOptions::new()
+        .on_invalid(move |report| told.lock().unwrap().push(report))
+        .on_event(events.told());
     let (mut client, storage) = crate::app::gated_with(options);
     client.set(json!(1));
     storage.fail(Call::Get, Error::new(ErrorKind::Corrupt, "damaged"));
     assert_eq!(client.value(), None);
     let reports = reports.lock().unwrap();
     assert_eq!((reports.len(), reports[0].reason), (1, InvalidReason::Damaged));
+    assert_eq!(events.all(), [SessionEvent::Created, SessionEvent::Invalid, SessionEvent::Unknown]);
     assert_eq!(reports[0].cause.downcast_ref::<Error>().map(Error::kind), Some(ErrorKind::Corrupt));
 }
 

@@ -127,7 +127,7 @@ fn s2_a_commit_after_the_logout_says_so_and_takes_the_cookie() {
     });
     assert!(sent.unwrap().starts_with("user=; Max-Age=0; "));
     let expected =
-        [SessionEvent::Created, SessionEvent::Invalidated, SessionEvent::Conflict, SessionEvent::Invalidated];
+        [SessionEvent::Created, SessionEvent::Invalidated, SessionEvent::Conflict, SessionEvent::Ended];
     assert_eq!(events.all(), expected);
 }
 

@@ -137,8 +137,12 @@ fn s3_a_new_id_is_told_of() {
     let events = Events::default();
     let (mut client, _) = gated_with(SessionsOptions::new().on_event(events.told()));
     client.set(json!(1));
+    let mut old = client.clone();
     client.send(async |session| session.regenerate().await.unwrap());
-    assert_eq!(events.all(), [SessionEvent::Created, SessionEvent::Regenerated]);
+    old.set(json!(2));
+    let expected =
+        [SessionEvent::Created, SessionEvent::Regenerated, SessionEvent::Moved, SessionEvent::Ended];
+    assert_eq!(events.all(), expected);
 }
 
 #[test]
