@@ -58,7 +58,7 @@ impl Content {
         if !entries.get(FLASH).is_some_and(is_flash) {
             return Ok(Self::plain(stored));
         }
-        let flash = match entries.remove(FLASH) {
+        let flash = match entries.shift_remove(FLASH) {
             Some(Value::Object(flash)) => flash,
             _ => Flash::new(),
         };

@@ -83,6 +83,20 @@ fn messages_of_the_npm_package_stay_beside_the_value() {
 }
 
 #[test]
+fn keys_keep_their_order_and_new_ones_come_last() {
+    let text = |storage: &SessionStorageMemory, id: &SessionId| {
+        String::from_utf8(block_on(storage.get(id)).unwrap().unwrap().0.into()).unwrap()
+    };
+    let (mut client, storage, id) = stored(
+        "{\"z\":1,\"name\":\"Eve\",\"$flash\":{\"b\":[\"1\"],\"a\":[\"2\"]},\"deep\":{\"y\":1,\"x\":2}}",
+    );
+    client.set(User { visits: Some(1), ..ada() });
+    let expected = "{\"z\":1,\"name\":\"Ada\",\"deep\":{\"y\":1,\"x\":2},\"visits\":1,\
+        \"$flash\":{\"b\":[\"1\"],\"a\":[\"2\"]}}";
+    assert_eq!(text(&storage, &id), expected);
+}
+
+#[test]
 fn a_value_may_be_anything_that_json_has() {
     let mut client = client();
     for value in [

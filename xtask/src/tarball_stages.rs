@@ -61,7 +61,7 @@ fn prettier(setup: &Setup) -> Result<Counts> {
         "--check",
         "--no-error-on-unmatched-pattern",
         "pkg-template/src/**/*.ts",
-        "{tests,demo,benches}/**/*.{mjs,cjs,ts}",
+        "{tests,demo,benches,examples}/**/*.{mjs,cjs,ts}",
         "www/**/*.{html,css,mjs}",
     ]);
     Ok(Counts::one(tee(prettier.current_dir(&setup.root))?.ok))
@@ -220,9 +220,11 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/frameworks");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
+    let axum = example::build_package(&setup.root, "sessile-example-axum")?;
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
-        counted(command(setup.runtime(runtime)?).args(arguments).current_dir(&folder))
+        let mut runner = command(setup.runtime(runtime)?);
+        counted(runner.args(arguments).env("AXUM_EXAMPLE", &axum).current_dir(&folder))
     };
     let mut counts = run("node24", &["run.mjs"])?;
     // Hono is for all of them.
