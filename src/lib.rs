@@ -12,6 +12,9 @@
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
 //! - [`SealedStorage`] keeps the sessions of another storage encrypted.
 //!
+//! With the feature `sessions`, `Sessions` loads and stores what web code holds, with the same cookies and records as the npm
+//! package `sessile`; the features `tower`, `axum` and `tower-sessions` bring them to servers.
+//!
 //! [`Signer`] and [`Sealer`] make what a client holds: a signed id, or a sealed content.
 //!
 //! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
@@ -41,6 +44,12 @@ mod simplified;
 mod storage;
 mod ticket;
 
+#[cfg(feature = "sessions")]
+mod sessions;
+
+#[cfg(feature = "tower-sessions")]
+mod tower_sessions;
+
 #[cfg(feature = "testing")]
 pub mod conformance;
 
@@ -66,6 +75,19 @@ pub use crate::{
     storage::{SessionStorage, SessionStorageExt},
     ticket::{Opened, Sealer, Secrets, Signer, Verified},
 };
+
+#[cfg(feature = "sessions")]
+pub use crate::sessions::{
+    CommitOutcome, InvalidReason, InvalidSession, OnConflict, RequestHeaders, SameSite, SentHeader, Session,
+    SessionCookie, SessionEvent, Sessions, SessionsOptions,
+};
+
+#[cfg(feature = "axum")]
+pub use crate::sessions::MissingSessionLayer;
+#[cfg(feature = "tower")]
+pub use crate::sessions::{SessionLayer, SessionService};
+#[cfg(feature = "tower-sessions")]
+pub use crate::tower_sessions::TowerSessionsStore;
 
 /// The README's example in Rust, run with the other documentation tests.
 #[cfg(doctest)]

@@ -1,4 +1,4 @@
-//! The crate's own programs for the tests.
+//! The crate's own programs for the tests, and its examples.
 
 use std::path::{Path, PathBuf};
 
@@ -12,12 +12,18 @@ use crate::{
 
 /// Builds an example of the crate, and answers where its program is.
 pub fn build(root: &Path, name: &str) -> Result<PathBuf> {
+    build_target(root, name, &["--package", "sessile", "--example", name])
+}
+
+/// Builds an example that is a package of its own, and answers where its program is.
+pub fn build_package(root: &Path, package: &str) -> Result<PathBuf> {
+    build_target(root, package, &["--package", package])
+}
+
+fn build_target(root: &Path, name: &str, target: &[&str]) -> Result<PathBuf> {
     step(&format!("building {name}"));
-    let messages = read(
-        cargo()
-            .args(["build", "--package", "sessile", "--example", name, "--message-format", "json"])
-            .current_dir(root),
-    )?;
+    let messages =
+        read(cargo().arg("build").args(target).args(["--message-format", "json"]).current_dir(root))?;
     let mut made = messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
     let own = made.find(|message| message["target"]["name"] == name);
     let program = own.as_ref().and_then(|message| message["executable"].as_str());

@@ -220,9 +220,11 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/frameworks");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
+    let axum = example::build_package(&setup.root, "sessile-example-axum")?;
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
-        counted(command(setup.runtime(runtime)?).args(arguments).current_dir(&folder))
+        let mut runner = command(setup.runtime(runtime)?);
+        counted(runner.args(arguments).env("AXUM_EXAMPLE", &axum).current_dir(&folder))
     };
     let mut counts = run("node24", &["run.mjs"])?;
     // Hono is for all of them.

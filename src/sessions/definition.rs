@@ -1,0 +1,234 @@
+//! A kind of session: its name, storage and options, all checked.
+
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value;
+
+use super::{
+    carrier::{Brought, Carrier, RequestHeaders},
+    cookie::SessionCookie,
+    json,
+    options::{InvalidSession, SessionEvent, SessionsOptions},
+    request_session::RequestSession,
+    session::Session,
+    turns::Turns,
+};
+use crate::{
+    clock::Timestamp,
+    error::{Error, ErrorKind},
+    id::SessionId,
+    session::Capabilities,
+    storage::SessionStorage,
+};
+
+/// Sessions of one kind, for web servers: what they hold, how they travel, and where they are kept.
+///
+/// A session is loaded when it is asked for and stored before the response's headers go out, such that parallel requests
+/// lose none of each other's changes, and an ended session stays ended:
+///
+/// - **S1** A commit is conditional on the revision that was loaded. On conflict the functions given to
+///   [`update`](Session::update) run again on what others have stored, and all else is merged with it by key.
+/// - **S2** A request that loaded a session before it was cleared cannot bring it back.
+/// - **S3** An id that is unknown, expired or badly signed is never adopted, and the client is told to drop it.
+///   [`regenerate`](Session::regenerate) keeps the data; the old id is dead then.
+/// - **S4** A cookie that a browser would drop is refused when it is set up.
+/// - **S5** Ids are signed where there are secrets.
+/// - **S6** A failure of the storage is an error of the call that met it, and never an empty session.
+/// - **S7** What is stored and cannot be used is reported, and is no session.
+///
+/// Cookie and record are those of the npm package `sessile`: servers in both languages share a login. Keys of a record that
+/// `T` does not know stay as they are. Numbers beyond 2^53 do not survive JavaScript.
+///
+/// Cloning makes another handle of the same sessions. With the feature `tower` they come as a layer; for any other server,
+/// [`open`](Self::open) a session for each request, and [`finish`](Session::finish) it before the response goes out.
+///
+/// ```
+/// use std::borrow::Cow;
+/// use serde::{Deserialize, Serialize};
+/// use sessile::{Error, RequestHeaders, SessionStorageMemory, Sessions, SessionsOptions};
+///
+/// #[derive(Serialize, Deserialize, Default)]
+/// struct Visitor {
+///     visits: u32,
+/// }
+///
+/// /// A request of any server.
+/// struct Request {
+///     cookies: String,
+/// }
+///
+/// impl RequestHeaders for Request {
+///     fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+///         (name == "cookie").then_some(Cow::Borrowed(&self.cookies))
+///     }
+///     fn is_https(&self) -> bool {
+///         true
+///     }
+/// }
+///
+/// # futures::executor::block_on(async {
+/// let visitors = Sessions::<Visitor>::cookie("visitor", SessionStorageMemory::new(), SessionsOptions::new())?;
+///
+/// let session = visitors.open(&Request { cookies: String::new() });
+/// let visitor = session
+///     .update(|visitor| Visitor { visits: visitor.unwrap_or_default().visits + 1 })
+///     .await?;
+/// assert_eq!(visitor.visits, 1);
+/// let header = session.finish().await?.expect("the session is new");
+/// assert!(header.value.ends_with("; Path=/; Secure; HttpOnly; SameSite=Lax"));
+/// # Ok::<(), Error>(())
+/// # }).unwrap();
+/// ```
+pub struct Sessions<T> {
+    definition: Arc<Definition>,
+    holds: PhantomData<fn() -> T>,
+}
+
+impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
+    /// Sessions that travel in a cookie.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] for a cookie that a browser would drop, or options that make no sense or that this
+    /// storage cannot promise.
+    pub fn cookie(
+        cookie: impl Into<SessionCookie>,
+        storage: impl SessionStorage + 'static,
+        options: SessionsOptions,
+    ) -> Result<Self, Error> {
+        Self::new(Carrier::cookie(cookie.into())?, Arc::new(storage), options)
+    }
+
+    /// Sessions that travel in a header, for clients without cookies. The response carries it when the session is new, and
+    /// empty when it has ended.
+    ///
+    /// # Errors
+    /// As [`cookie`](Self::cookie).
+    pub fn header(
+        name: &str,
+        storage: impl SessionStorage + 'static,
+        options: SessionsOptions,
+    ) -> Result<Self, Error> {
+        Self::new(Carrier::header(name)?, Arc::new(storage), options)
+    }
+
+    fn new(
+        carrier: Carrier,
+        storage: Arc<dyn SessionStorage>,
+        options: SessionsOptions,
+    ) -> Result<Self, Error> {
+        let capabilities = storage.capabilities();
+        options.check(capabilities)?;
+        let turns = Turns::default();
+        let definition =
+            Definition { carrier, storage, capabilities, options, turns, check: json::check::<T> };
+        Ok(Self { definition: Arc::new(definition), holds: PhantomData })
+    }
+
+    /// The cookie's or header's name.
+    pub fn name(&self) -> &str {
+        self.definition.carrier.name()
+    }
+
+    /// The session of a request. Nothing is loaded before somebody asks for it.
+    pub fn open(&self, request: &impl RequestHeaders) -> Session<T> {
+        let brought = self.definition.carrier.read(request);
+        Session::new(RequestSession::new(Arc::clone(&self.definition), brought))
+    }
+
+    /// Ends all sessions that carry a tag; says how many.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the storage has no tags, and its own failures.
+    pub async fn revoke_all(&self, tag: &str) -> Result<u64, Error> {
+        self.definition.storage.invalidate_tagged(tag).await
+    }
+}
+
+impl<T> Clone for Sessions<T> {
+    fn clone(&self) -> Self {
+        Self { definition: Arc::clone(&self.definition), holds: PhantomData }
+    }
+}
+
+impl<T> fmt::Debug for Sessions<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.definition.fmt(out)
+    }
+}
+
+/// What stands behind [`Sessions`], without the type: it is compiled once.
+pub(super) struct Definition {
+    pub(super) carrier: Carrier,
+    pub(super) storage: Arc<dyn SessionStorage>,
+    pub(super) capabilities: Capabilities,
+    pub(super) options: SessionsOptions,
+    pub(super) turns: Turns,
+    /// Whether a value is one of the sessions' type.
+    pub(super) check: fn(&Value) -> Result<(), serde_json::Error>,
+}
+
+/// The id that a client has brought.
+pub(super) struct Recognised {
+    pub(super) id: SessionId,
+    pub(super) by_newest: bool,
+}
+
+impl Definition {
+    pub(super) fn now(&self) -> Result<Timestamp, Error> {
+        self.options.clock.now()
+    }
+
+    pub(super) fn ticket_of(&self, id: &SessionId) -> String {
+        match &self.options.signer {
+            Some(signer) => signer.sign(id),
+            None => id.as_str().to_owned(),
+        }
+    }
+
+    /// The id in a ticket; `None` for one that we have not given.
+    pub(super) fn recognise(&self, brought: &Brought) -> Option<Recognised> {
+        let ticket = brought.ticket.as_deref()?;
+        match &self.options.signer {
+            Some(signer) => {
+                let verified = signer.verify(ticket)?;
+                let id = SessionId::new(verified.id).ok()?;
+                Some(Recognised { id, by_newest: verified.by_newest })
+            }
+            None => Some(Recognised { id: SessionId::new(ticket).ok()?, by_newest: true }),
+        }
+    }
+
+    /// What is to be stored, as the next request will load it.
+    pub(super) fn validate(&self, value: &Value) -> Result<(), Error> {
+        // What serde says may quote the value.
+        (self.check)(value).map_err(|_| json::unfit())
+    }
+
+    /// No lock is held by who calls this.
+    pub(super) fn tell(&self, event: SessionEvent) {
+        if let Some(tell) = &self.options.on_event {
+            tell(event);
+        }
+    }
+
+    /// The same.
+    pub(super) fn tell_invalid(&self, report: InvalidSession) {
+        if let Some(tell) = &self.options.on_invalid {
+            tell(report);
+        }
+    }
+
+    pub(super) fn check_tags(&self) -> Result<(), Error> {
+        if self.capabilities.tags {
+            return Ok(());
+        }
+        Err(Error::new(ErrorKind::Unsupported, "this storage has no tags"))
+    }
+}
+
+impl fmt::Debug for Definition {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Sessions").field("name", &self.carrier.name()).finish_non_exhaustive()
+    }
+}

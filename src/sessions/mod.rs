@@ -1,0 +1,33 @@
+//! Sessions as web code sees them: loaded when they are asked for, stored before the response goes out.
+
+mod carrier;
+mod commit;
+mod cookie;
+mod definition;
+mod draft;
+mod flash;
+mod json;
+mod lifetime;
+mod merge;
+mod moved;
+mod options;
+mod request_session;
+mod session;
+mod stored;
+mod turns;
+
+#[cfg(feature = "tower")]
+mod tower;
+
+#[cfg(feature = "axum")]
+pub use self::tower::MissingSessionLayer;
+#[cfg(feature = "tower")]
+pub use self::tower::{SessionLayer, SessionService};
+pub use self::{
+    carrier::{RequestHeaders, SentHeader},
+    commit::CommitOutcome,
+    cookie::{SameSite, SessionCookie},
+    definition::Sessions,
+    options::{InvalidReason, InvalidSession, OnConflict, SessionEvent, SessionsOptions},
+    session::Session,
+};
