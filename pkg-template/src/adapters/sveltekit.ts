@@ -31,7 +31,7 @@
  *
  * @module
  */
-import type { SentHeader } from "../sessions/definition.js";
+import type { SentHeader } from "../sessions/carriers.js";
 import { PRIVATE, committedUnlessFailed, headersOf } from "../sessions/fetch.js";
 import type { SessionDefinitions, Sessions } from "../sessions/index.js";
 
