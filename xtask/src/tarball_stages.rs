@@ -189,6 +189,8 @@ fn in_workerd(setup: &Setup) -> Result<Counts> {
         step(suite);
         counts += counted(runner(setup, "run-workerd.mjs")?.arg(suite))?;
     }
+    step("several requests");
+    counts += counted(&mut runner(setup, "run-workerd-requests.mjs")?)?;
     Ok(counts)
 }
 
