@@ -7,11 +7,12 @@ import process from "node:process";
 import { createInterface } from "node:readline";
 import { equal, matches } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
+import { build } from "./build.mjs";
 import { Client } from "./client.mjs";
 
 const EXAMPLES = join(import.meta.dirname, "../../examples");
 // From within they find the frameworks and the package.
-const COPIES = join(import.meta.dirname, "node_modules/.examples");
+const COPIES = join(import.meta.dirname, ".examples");
 
 /**
  * `program`: what Node is given, in the example's folder; by default `server.mjs`. `prepare(folder)` is done before, such as
@@ -21,7 +22,20 @@ const COPIES = join(import.meta.dirname, "node_modules/.examples");
  * `SESSIONS`, and warns if there is no `SESSION_SECRET`. Its page `/` asks who is not logged in for a `name`, and greets
  * who is with that and "visit N".
  */
-const EXAMPLES_TESTED = [{ name: "express" }, { name: "fastify" }, { name: "hono" }, { name: "koa" }];
+const EXAMPLES_TESTED = [
+  { name: "express" },
+  { name: "fastify" },
+  { name: "h3" },
+  { name: "hono" },
+  { name: "koa" },
+  { name: "react-router", prepare: (folder) => build(folder, "@react-router/dev/bin.cjs") },
+  {
+    name: "sveltekit",
+    prepare: (folder) => build(folder, "vite/bin/vite.js"),
+    login: "/?/login",
+    logout: "/?/logout",
+  },
+];
 
 for (const {
   name,
@@ -72,7 +86,7 @@ for (const {
 
 /** Sends a form; answers where the browser is sent then. */
 async function submitted(client, path, fields) {
-  const headers = { origin: client.origin };
+  const headers = { accept: "text/html", origin: client.origin };
   const response = await client.send(path, { method: "POST", headers, body: new URLSearchParams(fields) });
   equal(response.status === 302 || response.status === 303, true, `${response.status} is a redirect`);
   return response.headers.get("location");

@@ -272,7 +272,7 @@ describe("React Router's createSessionStorage", () => {
   });
 
   it("a session of another storage is refused", async () => {
-    const foreign = await createMemorySessionStorage().getSession();
+    const foreign = await createMemorySessionStorage({ cookie: { secrets: SECRETS } }).getSession();
     const other = await storageWith().getSession();
     const app = storageWith();
     for (const session of [foreign, other]) {

@@ -1,5 +1,3 @@
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -10,6 +8,7 @@ import { equal, matches, same } from "../package/expect.mjs";
 import { gate } from "../package/gates.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { watching } from "../package/watching.mjs";
+import { build } from "./build.mjs";
 import { serving } from "./client.mjs";
 import { MAX_HEADER_BYTES, checkAdapter } from "./common.mjs";
 import { routesOf } from "./routes.mjs";
@@ -21,12 +20,7 @@ let handler;
 
 /** The application, built once for Node; it asks `globalThis.sveltekitTest` what to do. */
 async function built() {
-  const vite = join(import.meta.dirname, "node_modules/vite/bin/vite.js");
-  const build = spawn(process.execPath, [vite, "build"], { cwd: FOLDER, stdio: ["ignore", "pipe", "pipe"] });
-  let log = "";
-  for (const output of [build.stdout, build.stderr]) output.on("data", (data) => (log += data));
-  const [code] = await once(build, "close");
-  if (code !== 0) throw new Error(`vite build failed\n${log}`);
+  await build(FOLDER, "vite/bin/vite.js");
   process.env.PROTOCOL_HEADER = "x-forwarded-proto";
   return (await import(join(FOLDER, "build/handler.js"))).handler;
 }
@@ -123,6 +117,16 @@ describe("SvelteKit, beside what all promise", () => {
         equal(errors.length, isStored ? 0 : 1);
       });
     }
+  });
+
+  it("the data of a page whose load threw is an answer to SvelteKit, and stores what it changed", async () => {
+    await svelteKitWith(async (client, { errors }) => {
+      const response = await client.send("/page/__data.json?error=500");
+      equal(response.status, 200);
+      matches(await response.text(), /"type":"error"/);
+      equal(errors.length, 1);
+      same(await client.json("/value"), { loads: 1 });
+    });
   });
 
   it("S6_a_page_whose_session_cannot_be_stored_is_an_error_without_a_cookie", async () => {

@@ -73,7 +73,8 @@ async function commit(held: OpenSessions<any>, event: H3SessionsEvent, answer: u
     sent = await held.commit();
   } catch (error) {
     // Nobody will read it.
-    if (answer instanceof ReadableStream) answer.cancel().catch(() => {});
+    const body = (answer as { body?: unknown } | null | undefined)?.body ?? answer;
+    if (body instanceof ReadableStream) body.cancel().catch(() => {});
     throw error;
   }
   if (sent.length === 0 || answer === HANDLED) return;

@@ -4,7 +4,7 @@
  * ```js
  * // src/hooks.server.js
  * import { svelteKitSessions } from "sessile/sveltekit";
- * import { app } from "$lib/server/sessions.js";
+ * import { app } from "#lib/server/sessions.js";
  *
  * export const handle = svelteKitSessions(app);
  * ```
@@ -22,7 +22,7 @@
  * declare global {
  *   namespace App {
  *     interface Locals {
- *       sessions: ReturnType<typeof import("$lib/server/sessions").app.of>;
+ *       sessions: ReturnType<typeof import("#lib/server/sessions.js").app.of>;
  *     }
  *   }
  * }
@@ -100,7 +100,7 @@ function isRedirect(thrown: unknown): boolean {
   return typeof status === "number" && status >= 300 && status <= 308 && typeof location === "string";
 }
 
-/** SvelteKit makes the response of a redirect itself, with the cookies of the event. */
+/** SvelteKit makes the response of a redirect itself, with the cookies of the event, and no header of a session. */
 function setCookies({ cookies }: SvelteKitEvent, sent: readonly SentHeader[]): void {
   for (const [header, line] of sent) {
     const cookie = header === "set-cookie" ? cookies.parse(line) : undefined;
