@@ -15,7 +15,8 @@ const EXAMPLES = join(import.meta.dirname, "../../examples");
 const COPIES = join(import.meta.dirname, ".examples");
 
 /**
- * `program`: what Node is given, in the example's folder; by default `server.mjs`. `prepare(folder)` is done before, such as
+ * `program`: what Node, or the program that the variable `runtime` names, is given in the example's folder; by default
+ * `server.mjs`. `as`: how it is called, where a folder has several. `forgets`: its sessions are in memory. `prepare(folder)` is done before, such as
  * a build. `login` and `logout`: where the forms are sent; by default `/login` with a `name`, and `/logout`.
  *
  * An example prints `http://localhost:PORT` when it listens on the `PORT` that it is told, keeps its sessions in the folder
@@ -24,10 +25,19 @@ const COPIES = join(import.meta.dirname, ".examples");
  */
 const EXAMPLES_TESTED = [
   { name: "express" },
+  { name: "fetch", as: "fetch in Deno", runtime: "DENO", program: ["run", "--allow-all", "deno.mjs"] },
+  { name: "fetch", as: "fetch in Bun", runtime: "BUN", program: ["run", "bun.mjs"] },
+  {
+    name: "fetch",
+    as: "fetch in workerd",
+    program: [join(import.meta.dirname, "serve-worker.mjs"), "worker.mjs"],
+    forgets: true,
+  },
   { name: "fastify" },
   { name: "h3" },
   { name: "hono" },
   { name: "koa" },
+  { name: "node" },
   { name: "react-router", prepare: (folder) => build(folder, "@react-router/dev/bin.cjs") },
   {
     name: "sveltekit",
@@ -39,20 +49,23 @@ const EXAMPLES_TESTED = [
 
 for (const {
   name,
+  as = name,
+  runtime,
   program = ["server.mjs"],
+  forgets = false,
   prepare,
   login = "/login",
   logout = "/logout",
 } of EXAMPLES_TESTED) {
-  describe(`example ${name}`, () => {
+  describe(`example ${as}`, () => {
     it("counts for who is logged in, and for nobody else", async () => {
-      const folder = join(COPIES, name);
+      const folder = join(COPIES, as.replaceAll(" ", "-"));
       await rm(folder, { recursive: true, force: true });
       await cp(join(EXAMPLES, name), folder, { recursive: true });
       try {
         await prepare?.(folder);
         let client;
-        await running(folder, program, async (origin) => {
+        await running(folder, runtime, program, async (origin) => {
           client = new Client(origin);
           matches(await client.text("/"), /<input[^>]* name="name"/, "the page of who is not logged in");
           equal(client.cookie, "");
@@ -71,9 +84,10 @@ for (const {
           await submitted(client, login, { name: "Bob" });
           matches(await client.text("/"), /visit 1\b/);
         });
-        await running(folder, program, async (origin) => {
+        await running(folder, runtime, program, async (origin) => {
           client.origin = origin;
           const page = await client.text("/");
+          if (forgets) return matches(page, /<input[^>]* name="name"/, "the page after another start");
           matches(page, /Bob/, "the name after another start");
           matches(page, /visit 2\b/);
         });
@@ -93,10 +107,12 @@ async function submitted(client, path, fields) {
 }
 
 /** An example's process while `work` is done; it gets the origin. */
-async function running(folder, program, work) {
+async function running(folder, runtime, program, work) {
+  const file = runtime === undefined ? process.execPath : process.env[runtime];
+  if (file === undefined) throw new Error(`${runtime} must say where that program is`);
   const env = { ...process.env, PORT: "0", SESSIONS: join(folder, "sessions") };
   delete env.SESSION_SECRET;
-  const child = spawn(process.execPath, program, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(file, program, { cwd: folder, env, stdio: ["ignore", "pipe", "pipe"] });
   const exited = once(child, "exit");
   let complaints = "";
   child.stderr.on("data", (text) => (complaints += text));
