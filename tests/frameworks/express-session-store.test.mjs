@@ -589,7 +589,9 @@ describe("express-session's store and time", () => {
     pass(30 * MINUTE);
     const content = await store.get("id");
     await store.touch("id", content);
+    equal((await storage.info("id")).expiresAt, expires.getTime());
     await store.set("id", Object.assign(content, { name: "Ada" }));
+    pass(MINUTE);
     await store.touch("id", content);
     equal((await storage.info("id")).expiresAt, expires.getTime());
   });
