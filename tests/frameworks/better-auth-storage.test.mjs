@@ -233,6 +233,12 @@ describe("better-auth's storage and time", () => {
     equal(await increment("key", 10), 1);
   });
 
+  it("a key is a string", async () => {
+    const { get, set } = betterAuthStorage(new SessionStorageMemory());
+    equal((await rejection(get(undefined))).code, "ERR_SESSION_INVALID_ID");
+    equal((await rejection(set(17, "value"))).code, "ERR_SESSION_INVALID_ID");
+  });
+
   it("refuses what makes no sense", async () => {
     const memory = new SessionStorageMemory();
     const { set, increment } = betterAuthStorage(memory);

@@ -211,8 +211,7 @@ describeWithStorages("express-session's store", (withStorage) => {
       await client.text("/set/cart/full");
       const failed = await client.send("/login?username=ada&password=wrong");
       equal(failed.headers.get("location"), "/failed");
-      // express-session sends the headers first, and the last of the body when it has stored.
-      await failed.text();
+      await failed.text(); // express-session sends headers before it has saved
       same(await client.json("/flash"), ["wrong"]);
       same(await client.json("/flash"), []);
       const fixed = client.clone();
@@ -567,6 +566,36 @@ describe("express-session's store and time", () => {
     equal(other.calls.touch, 1);
   });
 
+  it("an object that is held for long is touched again and again", async () => {
+    const { store, storage, pass, cookie } = timed();
+    await store.set("id", { cookie: cookie(30 * MINUTE) });
+    const held = await store.get("id");
+    const made = { cookie: cookie(30 * MINUTE) };
+    await store.set("made", made);
+    for (let round = 1; round <= 10; round += 1) {
+      pass(20 * MINUTE);
+      await store[round % 2 === 0 ? "touch" : "set"]("id", held);
+      await store.touch("made", made);
+      if (round === 5) await store.set("id", Object.assign(held, { round }));
+    }
+    equal((await storage.getJson("id")).round, 5);
+    equal((await storage.info("made")) === undefined, false);
+  });
+
+  it("a date is not moved by activity", async () => {
+    const { store, storage, pass, clock } = timed({ touchAfter: 1 });
+    const expires = new Date(clock() + 60 * MINUTE);
+    await store.set("id", { cookie: { originalMaxAge: null, expires } });
+    pass(30 * MINUTE);
+    const content = await store.get("id");
+    await store.touch("id", content);
+    equal((await storage.info("id")).expiresAt, expires.getTime());
+    await store.set("id", Object.assign(content, { name: "Ada" }));
+    pass(MINUTE);
+    await store.touch("id", content);
+    equal((await storage.info("id")).expiresAt, expires.getTime());
+  });
+
   it("absoluteTimeout bounds it, however active it is", async () => {
     const { store, pass, cookie } = timed({ absoluteTimeout: "1h", touchAfter: 1 });
     await store.set("id", { cookie: cookie(30 * MINUTE) });
@@ -697,6 +726,8 @@ describe("express-session's store and storages of one's own", () => {
     const tooLong = "x".repeat(2_000);
     equal(await store.get(tooLong), undefined, "an id that cannot be");
     await store.destroy(tooLong);
+    equal(await store.get(undefined), undefined);
+    equal((await rejection(store.set(undefined, contentOf()))).code, "ERR_SESSION_INVALID_ID");
   });
 
   it("is a Store and an emitter that says nothing of connections", async () => {

@@ -179,6 +179,9 @@ describe("keyv's store", () => {
       const error = await rejection(Promise.resolve().then(call));
       equal(error.code, "ERR_SESSION_INVALID_OPTION", `case ${index}`);
     }
+    for (const call of [store.get(undefined), store.set(17, "value"), store.delete({})]) {
+      equal((await rejection(call)).code, "ERR_SESSION_INVALID_ID");
+    }
   });
 
   it("a set that is overtaken by a delete elsewhere is no error", async () => {

@@ -1,5 +1,6 @@
 import { capabilitiesOf, checkDelegate } from "../delegate.js";
 import { SessionError } from "../error.js";
+import { checkId } from "../id.js";
 import { checkObject, invalid } from "../options.js";
 import { Records, hasCode } from "../sessions/records.js";
 import { inTurn } from "../sessions/turns.js";
@@ -93,18 +94,18 @@ class SecondaryStorage implements BetterAuthStorage {
   }
 
   async get(key: string): Promise<string | null> {
-    return (await this.#find(this.#prefix + key))?.value ?? null;
+    return (await this.#find(this.#id(key)))?.value ?? null;
   }
 
   async set(key: string, value: string, ttl?: number): Promise<void> {
     if (typeof value !== "string" || value === "") throw invalid("a value must be a string, and not empty");
     const idleTimeout = ttl == null ? null : millis(ttl);
     if (idleTimeout !== null && idleTimeout <= 0) await this.delete(key);
-    else await this.#records.put(this.#prefix + key, value, { idleTimeout, absoluteTimeout: null });
+    else await this.#records.put(this.#id(key), value, { idleTimeout, absoluteTimeout: null });
   }
 
   async delete(key: string): Promise<void> {
-    await this.#records.invalidate(this.#prefix + key);
+    await this.#records.invalidate(this.#id(key));
   }
 
   async getAndDelete(key: string): Promise<string | null> {
@@ -132,7 +133,7 @@ class SecondaryStorage implements BetterAuthStorage {
 
   /** Reads and writes in one step: if anybody has written between, it begins again. */
   async #step<R>(key: string, decide: (found: Found | undefined) => Step<R>): Promise<R> {
-    const id = this.#prefix + key;
+    const id = this.#id(key);
     return inTurn(this.#records.storage, id, async () => {
       for (let round = 1; ; round += 1) {
         const found = await this.#find(id);
@@ -149,6 +150,11 @@ class SecondaryStorage implements BetterAuthStorage {
         }
       }
     });
+  }
+
+  #id(key: string): string {
+    checkId(key);
+    return this.#prefix + key;
   }
 
   async #find(id: string): Promise<Found | undefined> {

@@ -20,6 +20,10 @@ export function cookieLifetime(otherwise: Duration | null, clock: () => number):
       const date = typeof expires === "string" ? Date.parse(expires) : NaN;
       return Number.isNaN(date) ? fallback : date - clock();
     },
+    slides(session) {
+      const { originalMaxAge, expires } = cookieOf(session);
+      return typeof originalMaxAge === "number" || typeof expires !== "string";
+    },
     lasting(session) {
       const cookie = cookieOf(session);
       if (typeof cookie.originalMaxAge !== "number") return session;

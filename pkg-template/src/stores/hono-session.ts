@@ -107,6 +107,7 @@ function fixedLifetime(idleTimeout: Duration | null | undefined): Lifetime {
   const fixed = Number.isNaN(number) ? undefined : number === Infinity ? null : number;
   return {
     idleTimeout: () => fixed,
+    slides: () => true,
     lasting: (session) => session,
     touched: (base) => base,
     refresh: () => {},

@@ -1,5 +1,6 @@
 import { capabilitiesOf, checkDelegate } from "../delegate.js";
 import { SessionError } from "../error.js";
+import { checkId } from "../id.js";
 import { checkObject, invalid } from "../options.js";
 import { Records } from "../sessions/records.js";
 import { inTurn } from "../sessions/turns.js";
@@ -40,11 +41,11 @@ export class Items {
   }
 
   async get(key: string): Promise<Uint8Array | undefined> {
-    return (await this.#records.bytes(this.#prefix + key))?.data;
+    return (await this.#records.bytes(this.#id(key)))?.data;
   }
 
   async info(key: string): Promise<SessionInfo | undefined> {
-    return this.#records.info(this.#prefix + key);
+    return this.#records.info(this.#id(key));
   }
 
   /**
@@ -57,7 +58,7 @@ export class Items {
       await this.remove(key);
       return;
     }
-    const id = this.#prefix + key;
+    const id = this.#id(key);
     const tags = [this.#tag(), ...(group === undefined ? [] : [this.#tag(group)])];
     if (this.#listKeys) tags.push(KEY + id);
     // A value's time begins with its write, also where there was one before.
@@ -68,7 +69,7 @@ export class Items {
   }
 
   async remove(key: string): Promise<boolean> {
-    return this.#inTurn(key, () => this.#records.invalidate(this.#prefix + key));
+    return this.#inTurn(key, () => this.#records.invalidate(this.#id(key)));
   }
 
   async clear(group?: string): Promise<void> {
@@ -93,6 +94,11 @@ export class Items {
   /** Calls of the same key happen as they were made, waited for or not: else a remove would end a set that came after it. */
   #inTurn<R>(key: string, work: () => Promise<R>): Promise<R> {
     return inTurn(this, key, work);
+  }
+
+  #id(key: string): string {
+    checkId(key);
+    return this.#prefix + key;
   }
 
   #tag(group = ""): string {

@@ -1,6 +1,7 @@
 import { capabilitiesOf, checkDelegate } from "../delegate.js";
 import { toMillis } from "../duration.js";
 import { SessionError } from "../error.js";
+import { checkId } from "../id.js";
 import { checkObject, checkTag, invalid, timeoutNumber } from "../options.js";
 import { isEqual, merge } from "../sessions/merge.js";
 import { Records, hasCode } from "../sessions/records.js";
@@ -40,6 +41,8 @@ export type SessionContent = Record<string, unknown>;
 export interface Lifetime {
   /** In milliseconds; `null` for no bound; zero or less if it is over. */
   idleTimeout(session: SessionContent): number | null | undefined;
+  /** Whether activity moves its end. */
+  slides(session: SessionContent): boolean;
   /** The content without what changes with each activity. */
   lasting(session: SessionContent): SessionContent;
   /** The stored content with what of the session a touch may write. */
@@ -103,14 +106,17 @@ export class SessionObjects {
 
   /** The session as an object of the caller's own; `undefined` where there is none that can be used. */
   async load(id: string): Promise<SessionContent | undefined> {
-    const storedId = this.#prefix + id;
+    let storedId: string;
     let found;
     let session: unknown;
     try {
+      storedId = this.#storedId(id);
       found = await this.records.read(storedId);
       if (found === undefined) return undefined;
       session = parse(found.text);
     } catch (error) {
+      // An id that no storage takes is one that none has given.
+      if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
       if (!hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
       this.#options.onInvalid?.(error);
       return undefined;
@@ -136,7 +142,7 @@ export class SessionObjects {
   async save(id: string, session: object): Promise<void> {
     const text = toJson(session);
     await this.#inTurn(id, session, (known) =>
-      known === undefined ? this.#replace(this.#prefix + id, session, text) : this.#change(known, text),
+      known === undefined ? this.#replace(this.#storedId(id), session, text) : this.#change(known, text),
     );
   }
 
@@ -144,18 +150,23 @@ export class SessionObjects {
   async touch(id: string, session: object): Promise<void> {
     const now = parse(toJson(session));
     await this.#inTurn(id, session, async (known) => {
-      if (known === undefined) await this.records.touch(this.#prefix + id);
+      if (known === undefined) await this.records.touch(this.#storedId(id));
       else await this.#change(known, JSON.stringify(this.#lifetime.touched(parse(known.base), now)));
     });
   }
 
   async end(id: string): Promise<boolean> {
     try {
-      return await this.records.invalidate(this.#prefix + id);
+      return await this.records.invalidate(this.#storedId(id));
     } catch (error) {
       if (hasCode(error, "ERR_SESSION_INVALID_ID")) return false;
       throw error;
     }
+  }
+
+  #storedId(id: string): string {
+    checkId(id);
+    return this.#prefix + id;
   }
 
   /** One after another for each object, since each save is told by the one before what is stored. */
@@ -170,14 +181,19 @@ export class SessionObjects {
     const { absoluteTimeout } = this.#options;
     const revision = await this.#write(id, parse(text), text, { absoluteTimeout });
     const ended = revision === undefined;
-    this.#known.set(session, { id, base: text, stored: { text, revision: revision ?? "" }, ended });
+    const known: Known = { id, base: text, stored: { text, revision: revision ?? "" }, ended };
+    this.#isActive(known, this.#lifetime.idleTimeout(parse(text)));
+    this.#known.set(session, known);
   }
 
   async #change(known: Known, text: string): Promise<void> {
     if (known.ended) return;
     const base = parse(known.base);
     const mine = parse(text);
-    if (isEqual(this.#lifetime.lasting(base), this.#lifetime.lasting(mine))) return this.#touchIfDue(known);
+    if (isEqual(this.#lifetime.lasting(base), this.#lifetime.lasting(mine))) {
+      if (this.#lifetime.slides(mine)) await this.#touchIfDue(known);
+      return;
+    }
     const attempt = async (stored: Stored): Promise<boolean> => {
       const isOnTop = this.#onConflict !== "overwrite" && stored.text !== known.base;
       const value = isOnTop ? (merge(base, mine, parse(stored.text)) as SessionContent) : mine;
@@ -188,7 +204,7 @@ export class SessionObjects {
         if (revision === undefined) known.ended = true;
         else known.stored = { ...stored, text: next, revision };
         known.base = text;
-        delete known.activity;
+        this.#isActive(known, this.#lifetime.idleTimeout(value));
         return true;
       } catch (error) {
         if (!hasCode(error, "ERR_SESSION_CONFLICT") || this.#onConflict === "error") throw error;
@@ -240,7 +256,12 @@ export class SessionObjects {
         if (!hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
       }
     }
-    delete known.activity;
+    this.#isActive(known);
+  }
+
+  #isActive(known: Known, idleTimeout: number | null | undefined = known.activity?.idleTimeout): void {
+    if (typeof idleTimeout === "number") known.activity = { at: this.clock(), idleTimeout };
+    else delete known.activity;
   }
 
   /** Writes with the lifetime and the tags that the content asks for; ends the session if its time is over. */
