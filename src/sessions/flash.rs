@@ -15,7 +15,7 @@ const VALUE: &str = "$value";
 pub(super) type Flash = Map<String, Value>;
 
 /// A session as it is stored.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Content {
     /// None where there are only messages.
     pub(super) value: Option<Json>,
