@@ -1,6 +1,6 @@
 //! How the client holds an id.
 
-use std::{borrow::Cow, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
 use super::cookie::{SessionCookie, cookie_value};
 use crate::error::{Error, ErrorKind};
@@ -16,12 +16,18 @@ pub trait RequestHeaders {
 }
 
 /// A header for the response. One of `set-cookie` goes beside those that are there.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct SentHeader {
     /// The header's name.
     pub name: Cow<'static, str>,
     /// Its value. A secret, as the id in it is.
     pub value: String,
+}
+
+impl fmt::Debug for SentHeader {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("SentHeader").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug)]
@@ -32,7 +38,6 @@ pub(super) enum Carrier {
 }
 
 /// What a request brought.
-#[derive(Clone, PartialEq, Eq)]
 pub(super) struct Brought {
     pub(super) ticket: Option<String>,
     pub(super) is_https: bool,
@@ -59,7 +64,7 @@ impl Carrier {
         }
     }
 
-    pub(super) fn read(&self, request: &impl RequestHeaders) -> Brought {
+    pub(super) fn read(&self, request: &(impl RequestHeaders + ?Sized)) -> Brought {
         match self {
             Self::Cookie(cookie) => {
                 let forwarded = if cookie.trusts_proxy { request.header("x-forwarded-proto") } else { None };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{
     draft::Draft,
     flash::Content,
-    json::Json,
+    flash_draft::FlashDraft,
     lifetime::{expiry, is_touch_due, remaining},
     options::{OnConflict, SessionEvent},
     request_session::{Notices, RequestSession, Sends, Standing},
@@ -32,6 +32,7 @@ pub enum CommitOutcome {
 /// What a request has made so far, as it was at one moment.
 struct Changes {
     draft: Draft,
+    flash: FlashDraft,
     new_tags: Vec<String>,
 }
 
@@ -51,20 +52,21 @@ impl RequestSession {
             (state.standing, state.kept.clone(), state.moves)
         };
         let changes = self.changes();
+        let is_flashed = changes.flash.is_changed();
         match standing {
             Standing::Loaded => {}
             Standing::Ended => return Ok(CommitOutcome::Ended),
-            Standing::Moved if changes.draft.changes() > 0 => {
+            Standing::Moved if changes.draft.changes() > 0 || is_flashed => {
                 self.end(true, notices);
                 return Ok(CommitOutcome::Ended);
             }
             Standing::Unloaded | Standing::Moved => return Ok(CommitOutcome::Unchanged),
         }
         let Some(kept) = kept else {
-            return match changes.draft.value().cloned() {
-                Some(value) => self.create(&changes, value, notices).await,
-                None => Ok(CommitOutcome::Unchanged),
-            };
+            if changes.draft.value().is_none() && !is_flashed {
+                return Ok(CommitOutcome::Unchanged);
+            }
+            return self.create(&changes, notices).await;
         };
         if wants_new_id {
             return self.give_new_id(kept, notices).await;
@@ -72,21 +74,17 @@ impl RequestSession {
         let is_tagged = changes.new_tags.iter().any(|tag| !kept.info.tags.contains(tag));
         let is_changed = changes.draft.changes() > 0
             && changes.draft.on_top_of(kept.content.value.as_ref())? != kept.content.value;
-        if is_tagged || is_changed {
+        let is_flashed = changes.flash.on_top_of(&kept.content.flash) != kept.content.flash;
+        if is_tagged || is_changed || is_flashed {
             return self.save(kept, notices).await;
         }
         self.touch_if_due(kept, notices).await
     }
 
-    async fn create(
-        &self,
-        changes: &Changes,
-        value: Json,
-        notices: &mut Notices,
-    ) -> Result<CommitOutcome, Error> {
+    async fn create(&self, changes: &Changes, notices: &mut Notices) -> Result<CommitOutcome, Error> {
         let definition = &self.definition;
         self.lock().check_not_sealed()?;
-        definition.validate(&value)?;
+        let content = self.content(changes, &Content::default())?;
         let mut options = WriteOptions::new()
             .idle_timeout(definition.options.idle)
             .absolute_timeout(definition.options.absolute);
@@ -94,7 +92,6 @@ impl RequestSession {
         if !tags.is_empty() {
             options = options.tags(tags);
         }
-        let content = Content { value: Some(value), ..Content::default() };
         let kept = definition.create(content, &options).await?;
         self.settle(changes, kept);
         self.lock().sends = Some(Sends::Ticket);
@@ -136,7 +133,7 @@ impl RequestSession {
     async fn attempt(&self, stored: &Kept, notices: &mut Notices) -> Result<bool, Error> {
         let definition = &self.definition;
         let changes = self.changes();
-        let content = self.content(&changes.draft, stored)?;
+        let content = self.content(&changes, &stored.content)?;
         let tags = with_tags(&stored.info.tags, &changes.new_tags)?;
         let mut options = WriteOptions::new().if_revision(stored.info.revision.clone());
         if tags != stored.info.tags {
@@ -216,7 +213,7 @@ impl RequestSession {
     /// The session under its new id.
     async fn write_next(&self, next: Option<Kept>, changes: &Changes, stored: &Kept) -> Result<Kept, Error> {
         let definition = &self.definition;
-        let content = self.content(&changes.draft, stored)?;
+        let content = self.content(changes, &stored.content)?;
         let tags = with_tags(&stored.info.tags, &changes.new_tags)?;
         match next {
             None => {
@@ -286,26 +283,27 @@ impl RequestSession {
 
     fn changes(&self) -> Changes {
         let state = self.lock();
-        Changes { draft: state.draft.clone(), new_tags: state.new_tags.clone() }
+        Changes { draft: state.draft.clone(), flash: state.flash.clone(), new_tags: state.new_tags.clone() }
     }
 
     /// What is to be stored in place of what is. Runs the user's functions.
-    fn content(&self, draft: &Draft, stored: &Kept) -> Result<Content, Error> {
+    fn content(&self, changes: &Changes, stored: &Content) -> Result<Content, Error> {
         let value = if self.definition.options.on_conflict == OnConflict::Overwrite {
-            draft.value().cloned()
+            changes.draft.value().cloned()
         } else {
-            draft.on_top_of(stored.content.value.as_ref())?
+            changes.draft.on_top_of(stored.value.as_ref())?
         };
-        let value = value.or_else(|| stored.content.value.clone());
+        let value = value.or_else(|| stored.value.clone());
         if let Some(value) = &value {
             self.definition.validate(value)?;
         }
-        Ok(Content { value, flash: Arc::clone(&stored.content.flash) })
+        Ok(Content { value, flash: changes.flash.on_top_of(&stored.flash) })
     }
 
     fn settle(&self, changes: &Changes, kept: Kept) {
         let mut state = self.lock();
         state.draft.settle(&changes.draft, kept.content.value.clone());
+        state.flash.settle(&changes.flash, Arc::clone(&kept.content.flash));
         state.kept = Some(kept);
         let stored = changes.new_tags.len().min(state.new_tags.len());
         state.new_tags.drain(..stored);

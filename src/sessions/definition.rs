@@ -119,7 +119,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
     ) -> Result<Self, Error> {
         let capabilities = storage.capabilities();
         options.check(capabilities)?;
-        let turns = Turns::default();
+        let turns = Turns::new()?;
         let definition =
             Definition { carrier, storage, capabilities, options, turns, check: json::check::<T> };
         Ok(Self { definition: Arc::new(definition), holds: PhantomData })
@@ -131,7 +131,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
     }
 
     /// The session of a request. Nothing is loaded before somebody asks for it.
-    pub fn open(&self, request: &impl RequestHeaders) -> Session<T> {
+    pub fn open(&self, request: &(impl RequestHeaders + ?Sized)) -> Session<T> {
         let brought = self.definition.carrier.read(request);
         Session::new(RequestSession::new(Arc::clone(&self.definition), brought))
     }

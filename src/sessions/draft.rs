@@ -1,6 +1,6 @@
 //! What a request makes of a session, as the changes that lead from what was loaded to what it is.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -105,12 +105,5 @@ fn same(one: Option<&Json>, other: Option<&Json>) -> bool {
         (Some(one), Some(other)) => Arc::ptr_eq(one, other) || is_equal(one, other),
         (None, None) => true,
         _ => false,
-    }
-}
-
-/// A session's content shows nowhere.
-impl fmt::Debug for Draft {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Draft").field("changes", &self.steps.len()).finish_non_exhaustive()
     }
 }

@@ -11,11 +11,11 @@ use crate::error::{Error, ErrorKind};
 const FLASH: &str = "$flash";
 const VALUE: &str = "$value";
 
-/// Messages that wait to be shown, by their kind. This crate makes none; it keeps those of the npm package.
+/// Messages that wait to be shown, by their kind: arrays of strings.
 pub(super) type Flash = Map<String, Value>;
 
 /// A session as it is stored.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Content {
     /// None where there are only messages.
     pub(super) value: Option<Json>,

@@ -94,7 +94,24 @@ pub(super) fn carry<T: Serialize + DeserializeOwned>(
     }
     let Some(merged) = merge(Some(seen), Some(&after), Some(current)) else { return after };
     // A key that `T` knows by another name would contradict the new one.
-    if project::<T>(&merged).as_ref() == Some(&after) { merged } else { after }
+    let comes_back = project::<T>(&merged)
+        .is_some_and(|projected| projected == after || unordered(&projected) == unordered(&after));
+    if comes_back { merged } else { after }
+}
+
+/// The value with its arrays sorted: a set of Rust comes in another order each time.
+fn unordered(value: &Value) -> Value {
+    match value {
+        Value::Array(items) => {
+            let mut items: Vec<_> = items.iter().map(unordered).collect();
+            items.sort_by_cached_key(Value::to_string);
+            Value::Array(items)
+        }
+        Value::Object(entries) => {
+            Value::Object(entries.iter().map(|(key, value)| (key.clone(), unordered(value))).collect())
+        }
+        _ => value.clone(),
+    }
 }
 
 /// What `T` makes of a value.
@@ -104,6 +121,8 @@ pub(super) fn project<T: Serialize + DeserializeOwned>(value: &Value) -> Option<
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use serde::Deserialize;
     use serde_json::json;
 
@@ -113,6 +132,39 @@ mod tests {
     struct Named {
         #[serde(alias = "title")]
         name: String,
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Roles {
+        roles: HashSet<u32>,
+    }
+
+    #[test]
+    fn keys_stay_beside_a_set_whatever_its_order() {
+        let stored = json!({ "roles": (0..100).collect::<Vec<u32>>(), "cart": [1] });
+        let seen = project::<Roles>(&stored);
+        let after = Roles { roles: (0..101).collect() };
+        let carried = carry::<Roles>(Some(&stored), seen.as_ref(), json!(after));
+        assert_eq!(
+            (carried["cart"].clone(), carried["roles"].as_array().map(Vec::len)),
+            (json!([1]), Some(101))
+        );
+    }
+
+    #[derive(Serialize, Deserialize)]
+    struct Renamed {
+        #[serde(rename(serialize = "new", deserialize = "old"))]
+        name: String,
+    }
+
+    #[test]
+    fn a_key_that_is_read_by_another_name_than_it_is_written_is_not_read_as_it_was() {
+        let stored = json!({ "old": "Ada" });
+        let seen = project::<Renamed>(&stored);
+        assert_eq!(
+            carry::<Renamed>(Some(&stored), seen.as_ref(), json!({ "new": "Bob" })),
+            json!({ "new": "Bob" })
+        );
     }
 
     fn carried(current: &Value, after: Value) -> Value {

@@ -6,6 +6,7 @@ mod cookie;
 mod definition;
 mod draft;
 mod flash;
+mod flash_draft;
 mod json;
 mod lifetime;
 mod merge;

@@ -50,13 +50,18 @@ pub enum SessionEvent {
 }
 
 /// A session that is stored and cannot be used (S7). Never its id.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct InvalidSession {
     /// What is wrong with it.
     pub reason: InvalidReason,
     /// The storage's or serde's error, which may quote the content.
     pub cause: Box<dyn std::error::Error + Send + Sync>,
+}
+
+impl fmt::Debug for InvalidSession {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("InvalidSession").field("reason", &self.reason).finish_non_exhaustive()
+    }
 }
 
 /// Why a stored session cannot be used.

@@ -9,6 +9,7 @@ use super::{
     carrier::{Brought, SentHeader},
     definition::Definition,
     draft::{Draft, Update},
+    flash_draft::FlashDraft,
     json::Json,
     lifetime::ticket_lifetime,
     options::{InvalidSession, SessionEvent},
@@ -36,6 +37,7 @@ pub(super) struct State {
     pub(super) standing: Standing,
     pub(super) kept: Option<Kept>,
     pub(super) draft: Draft,
+    pub(super) flash: FlashDraft,
     sealed: bool,
     pub(super) new_tags: Vec<String>,
     /// It shall have another id.
@@ -142,6 +144,7 @@ impl RequestSession {
         match found {
             Found::Session(kept) => {
                 state.draft.restart(kept.content.value.clone());
+                state.flash = FlashDraft::new(Arc::clone(&kept.content.flash));
                 state.kept = Some(kept);
                 if recognised.is_some_and(|recognised| !recognised.by_newest) {
                     state.sends = Some(Sends::Ticket);
@@ -200,6 +203,13 @@ impl RequestSession {
         }
         state.draft.push_set(Arc::clone(&value));
         Ok(value)
+    }
+
+    pub(super) fn flash(&self, kind: String, message: String) -> Result<(), Error> {
+        let mut state = self.lock();
+        state.check_not_ended()?;
+        state.flash.add(kind, message);
+        Ok(())
     }
 
     pub(super) async fn clear(&self) -> Result<(), Error> {
@@ -312,6 +322,7 @@ impl State {
     fn forget(&mut self, takes_ticket: bool) {
         self.kept = None;
         self.draft.restart(None);
+        self.flash = FlashDraft::default();
         self.new_tags.clear();
         self.moves = false;
         self.touches = false;

@@ -11,7 +11,11 @@ use super::{
     json::{carry, decode, encode, project},
     request_session::RequestSession,
 };
-use crate::{error::Error, id::SessionId, session::Tags};
+use crate::{
+    error::{Error, ErrorKind},
+    id::SessionId,
+    session::Tags,
+};
 
 /// The session of one request. It is loaded when it is first asked for.
 ///
@@ -123,6 +127,26 @@ impl<T> Session<T> {
     /// Whether anybody has asked for it: if not, there is nothing to commit.
     pub fn is_used(&self) -> bool {
         self.inner.lock().is_loaded()
+    }
+
+    /// Keeps a message for the next request that asks for those of its kind, such as the page after a redirect.
+    ///
+    /// # Errors
+    /// [`InvalidOption`](crate::ErrorKind::InvalidOption) for a kind without a name;
+    /// [`NotFound`](crate::ErrorKind::NotFound) for a session that a commit has found ended.
+    pub async fn flash(&self, kind: impl Into<String>, message: impl Into<String>) -> Result<(), Error> {
+        let (kind, message) = (kind.into(), message.into());
+        if kind.is_empty() {
+            return Err(Error::new(ErrorKind::InvalidOption, "the kind of a flash message has no name"));
+        }
+        self.inner.load().await?;
+        self.inner.flash(kind, message)
+    }
+
+    /// The messages of a kind, oldest first; the commit removes them.
+    pub async fn flashes(&self, kind: &str) -> Result<Vec<String>, Error> {
+        self.inner.load().await?;
+        Ok(self.inner.lock().flash.take(kind))
     }
 
     /// Ends the session, for good once this has resolved, and tells the client. A value set after begins another session.

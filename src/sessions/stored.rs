@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What is known of a session that is stored.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Kept {
     pub(super) id: SessionId,
     pub(super) content: Content,

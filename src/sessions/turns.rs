@@ -7,15 +7,17 @@ use std::{
 
 use async_lock::MutexGuardArc;
 
-use crate::id::SessionId;
+use crate::{error::Error, id::SessionId, seed::SeededState};
+
+type Queues = HashMap<SessionId, Arc<async_lock::Mutex<()>>, SeededState>;
 
 /// Lets those who met a conflict over the same session go one after another. Else two hundred of them would all load, one
 /// would write, and the last would be through after two hundred rounds.
 ///
 /// Who waits is let go in order, and may give up at any time.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Turns {
-    waiting: Mutex<HashMap<SessionId, Arc<async_lock::Mutex<()>>>>,
+    waiting: Mutex<Queues>,
 }
 
 /// It ends when it is dropped.
@@ -27,6 +29,10 @@ pub(super) struct Turn<'a> {
 }
 
 impl Turns {
+    pub(super) fn new() -> Result<Self, Error> {
+        Ok(Self { waiting: Mutex::new(HashMap::with_hasher(SeededState::random()?)) })
+    }
+
     pub(super) async fn wait<'a>(&'a self, id: &'a SessionId) -> Turn<'a> {
         // From here on it is tidied up, also if the caller goes away while it waits.
         let mut turn = Turn { turns: self, id, guard: None };
@@ -35,7 +41,7 @@ impl Turns {
         turn
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Arc<async_lock::Mutex<()>>>> {
+    fn lock(&self) -> MutexGuard<'_, Queues> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -56,11 +62,10 @@ mod tests {
     use futures::{FutureExt as _, executor::block_on};
 
     use super::*;
-    use crate::error::Error;
 
     #[test]
     fn they_go_one_after_another_and_leave_nothing_behind() -> Result<(), Error> {
-        let turns = Turns::default();
+        let turns = Turns::new()?;
         let (one, other) = (SessionId::new("one")?, SessionId::new("other")?);
         let first = block_on(turns.wait(&one));
         let mut second = Box::pin(turns.wait(&one));

@@ -228,10 +228,17 @@ fn secrets_ids_and_contents_show_nowhere() {
     client.set(json!({ "secret": "of the content" }));
     let session = client.open();
     block_on(session.update(|value| value.unwrap())).unwrap();
+    block_on(session.regenerate()).unwrap();
+    let sent = block_on(session.finish()).unwrap();
     let id = session.id().unwrap();
-    for shown in
-        [format!("{session:?}"), format!("{:?}", client.sessions), format!("{:?}", SessionsOptions::new())]
-    {
+    assert!(sent.as_ref().unwrap().value.contains(id.as_str()));
+    let options = SessionsOptions::new();
+    for shown in [
+        format!("{session:?}"),
+        format!("{:?}", client.sessions),
+        format!("{options:?}"),
+        format!("{sent:?}"),
+    ] {
         assert!(!shown.contains(id.as_str()) && !shown.contains("content"), "{shown}");
     }
 }

@@ -153,8 +153,12 @@ fn s7_what_cannot_be_used_is_reported_and_stays_as_it_is() {
     for (stored, reason) in cases {
         let reports = Arc::new(Mutex::new(Vec::new()));
         let told = Arc::clone(&reports);
-        let options =
-            SessionsOptions::new().on_invalid(move |report| told.lock().unwrap().push(report.reason));
+        let options = SessionsOptions::new().on_invalid(move |report| {
+            // What caused it may quote the content.
+            let reason = report.reason;
+            assert_eq!(format!("{report:?}"), format!("InvalidSession {{ reason: {reason:?}, .. }}"));
+            told.lock().unwrap().push(reason);
+        });
         let storage = SessionStorageMemory::new();
         let sessions = Sessions::<Named>::cookie("user", storage.clone(), options).unwrap();
         let mut client = Client::new(&sessions);

@@ -9,6 +9,7 @@ mod app;
 mod calls;
 mod cookies;
 mod failing;
+mod flash;
 #[allow(dead_code)]
 #[path = "../cache/gated.rs"]
 mod gated;
