@@ -58,11 +58,13 @@ type Done = (error?: unknown) => void;
 /**
  * A plugin for Fastify, for the instance that it is registered with and those within: `app.of(request)` has the sessions with
  * their types, and `request.sessions` without. What was changed is stored before the response goes out; if that fails, the
- * error handler gets the error.
+ * error handler gets the error. Fastify's own tells the client an error's message and code, those of a `SessionError` too:
+ * with `setErrorHandler` it is told what you say.
  *
  * A request that ends in an error stores nothing, and what the error handler changes is not stored either unless it calls
  * `commit()` itself. The headers of a hijacked reply are held back until the sessions are stored, as those of `app.node()`;
- * if that fails, the client gets an empty 500 and the request's log the error.
+ * if that fails, the client gets an empty 500 and the request's log the error. What is written to `reply.raw` without
+ * `hijack()` goes past the sessions.
  */
 export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>): FastifyPlugin {
   const plugin: FastifyPlugin = (server, _options, registered) => {
