@@ -19,7 +19,8 @@ interface BaseStore {
  * Parallel requests lose nothing of each other: what a request changed is merged by key into what is stored by then. A request
  * that had loaded a session before its logout does not bring it back. Only what a value was *computed* from cannot be known:
  * of two requests that count `req.session.views += 1`, both write the same number. A session lives as long as its cookie
- * says (`cookie.maxAge`), and is touched without being written.
+ * says (`cookie.maxAge`), and is touched without being written. One thing no store can change: express-session sends the headers
+ * of a response before it has saved, so a client that follows a redirect by its headers alone may come too early.
  *
  * Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense.
  *

@@ -65,7 +65,7 @@ interface Known {
   /** What the object held when it was loaded or saved last. */
   base: string;
   stored: Stored;
-  /** When it was active last, and how long it may be idle; absent where that has no bound. */
+  /** When it was active last, and how long it may be idle; absent where activity does not lengthen its life. */
   activity?: { readonly at: number; readonly idleTimeout: number };
   ended: boolean;
 }
@@ -122,9 +122,10 @@ export class SessionObjects {
       return undefined;
     }
     const { text, info } = found;
-    const { idleTimeout, expiresAt, revision, createdAt } = info;
+    const { idleTimeout, absoluteTimeout, expiresAt, revision, createdAt } = info;
     const known: Known = { id: storedId, base: text, stored: { text, revision, createdAt }, ended: false };
-    if (idleTimeout !== undefined && expiresAt !== undefined) {
+    const isAtItsLast = absoluteTimeout !== undefined && expiresAt === createdAt + absoluteTimeout;
+    if (idleTimeout !== undefined && expiresAt !== undefined && !isAtItsLast) {
       known.activity = { at: expiresAt - idleTimeout, idleTimeout };
     }
     this.#lifetime.refresh(session as SessionContent, info);
