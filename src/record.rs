@@ -4,6 +4,7 @@
 //! header under a checksum of its own, so that a touch writes these twelve bytes and nothing else.
 
 use base64ct::{Base64UrlUnpadded, Encoding};
+use bytes::Bytes;
 use crc::{CRC_32_ISO_HDLC, Crc, Digest};
 
 use crate::{
@@ -135,6 +136,14 @@ impl Head {
         self
     }
 
+    /// Refuses a record whose content is not in it.
+    pub(crate) fn within(self) -> Result<Self, Error> {
+        match self.kind {
+            Kind::SessionApart => Err(corrupt("its content is kept apart, where nothing is")),
+            Kind::Session | Kind::Tombstone => Ok(self),
+        }
+    }
+
     pub(crate) fn is_session(&self) -> bool {
         self.kind != Kind::Tombstone
     }
@@ -215,8 +224,20 @@ impl Head {
         record
     }
 
+    /// The content of the whole record that this head was read of.
+    pub(crate) fn content_in(&self, record: &Bytes) -> Bytes {
+        let mut content = record.slice(HEADER..);
+        content.truncate(usize::try_from(self.length).unwrap_or(usize::MAX));
+        content
+    }
+
     /// Reads a whole record and checks all of it (C12).
     pub(crate) fn open(record: &[u8]) -> Result<Self, Error> {
+        Self::open_within_or_apart(record)?.within()
+    }
+
+    /// The same, on a medium that may keep the content in records of its own.
+    pub(crate) fn open_within_or_apart(record: &[u8]) -> Result<Self, Error> {
         let outline = Outline::read(record)?;
         let (content, tags) = outline.split(record)?;
         let head = outline.with_tags(tags)?;
@@ -309,11 +330,13 @@ impl Outline {
         if block.len() != self.tags_length || Sum::of(block) != self.tags_sum {
             return Err(corrupt("the checksum of its tags does not match"));
         }
+        let cut_off = || corrupt("a tag is cut off");
         let mut tags = Vec::new();
         let mut rest = block;
-        while let Some((length, more)) = rest.split_first_chunk::<2>() {
+        while !rest.is_empty() {
+            let (length, more) = rest.split_first_chunk::<2>().ok_or_else(cut_off)?;
             let tag = more.split_at_checked(u16::from_le_bytes(*length).into());
-            let (tag, more) = tag.ok_or_else(|| corrupt("a tag is cut off"))?;
+            let (tag, more) = tag.ok_or_else(cut_off)?;
             tags.push(std::str::from_utf8(tag).map_err(|_| corrupt("a tag is not valid Unicode"))?);
             rest = more;
         }
@@ -384,6 +407,30 @@ mod tests {
             assert_eq!(kind(&record[..length]), Some(ErrorKind::Corrupt), "{length} bytes");
         }
         assert_eq!(kind(&[&record[..], b"x"].concat()), Some(ErrorKind::Corrupt));
+        Ok(())
+    }
+
+    #[test]
+    fn c12_a_tag_that_is_cut_off_is_found() -> Result<(), Error> {
+        for block in [&b"\x01"[..], b"\x02\0x", b"\x01\0x\0"] {
+            let (length, sum) = (u32::try_from(block.len()).unwrap_or(u32::MAX), Sum::of(block));
+            let mut header = Head { tags: Tags::default(), ..head()?.with_content(0, Sum::of(b"")) }.header();
+            header[68..72].copy_from_slice(&length.to_le_bytes());
+            header[72..76].copy_from_slice(&sum.to_le_bytes());
+            let sum = Sum::of(&header[..CHECKED]).to_le_bytes();
+            header[CHECKED..ACTIVITY_AT].copy_from_slice(&sum);
+            let opened = Head::open(&[&header[..], block].concat()).err().map(|error| error.kind());
+            assert_eq!(opened, Some(ErrorKind::Corrupt), "{block:?}");
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn c12_a_record_without_its_content_is_taken_only_where_that_lies_apart() -> Result<(), Error> {
+        let apart = Head { kind: Kind::SessionApart, ..head()? };
+        let record = apart.record(b"");
+        assert_eq!(Head::open(&record).err().map(|error| error.kind()), Some(ErrorKind::Corrupt));
+        assert_eq!(Head::open_within_or_apart(&record)?, apart);
         Ok(())
     }
 

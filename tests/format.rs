@@ -15,8 +15,8 @@ use std::{
 
 use futures::executor::block_on;
 use sessile::{
-    Clock, DirectoryOptions, DirectoryStorage, ErrorKind, ManualClock, SessionId, SessionStorage, Tags,
-    Timestamp, WriteOptions,
+    BoxFuture, Clock, DirectoryOptions, DirectoryStorage, Error, ErrorKind, LoadStore, ManualClock,
+    SessionId, SessionStorage, SimplifiedOptions, SimplifiedSessionStorage, Tags, Timestamp, WriteOptions,
 };
 use sha2::{Digest, Sha256};
 
@@ -139,6 +139,40 @@ fn a_version_of_tomorrow_is_refused_and_stays_where_it_is() {
         storage.sweep().await.unwrap();
     });
     assert_eq!(fs::read(&path).unwrap(), record);
+}
+
+/// A folder's records, each found under its key.
+struct Fixture;
+
+impl LoadStore for Fixture {
+    fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, Error>> {
+        let path = Path::new(FIXTURE).join(&key[..2]).join(&key[2..]);
+        Box::pin(async move { Ok(fs::read(path).ok()) })
+    }
+
+    fn store<'a>(&'a self, _: &'a str, _: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async { Ok(()) })
+    }
+}
+
+#[test]
+fn records_of_a_folder_are_the_same_sessions_for_two_functions() {
+    let clock = Arc::new(ManualClock::default());
+    clock.set(Timestamp::from_millis(WRITTEN_AT + 10_000));
+    let storage =
+        SimplifiedSessionStorage::new(Fixture, SimplifiedOptions::new().exclusive().clock(clock)).unwrap();
+    block_on(async {
+        let (content, _) = storage.get(&id("timed and tagged")).await.unwrap().unwrap();
+        assert_eq!(content, "é", "the tags are no content");
+        let (content, _) = storage.get(&id("large")).await.unwrap().unwrap();
+        assert_eq!(content, large());
+        let ended = id("invalidated");
+        assert!(Fixture.load(&key_of(&ended)).await.unwrap().is_some(), "its tombstone is there");
+        assert!(storage.get(&ended).await.unwrap().is_none());
+        assert!(!storage.touch(&ended).await.unwrap());
+        assert!(!storage.invalidate(&ended).await.unwrap());
+        storage.set(&ended, "anew".into(), WriteOptions::new().if_absent()).await.unwrap();
+    });
 }
 
 /// What is in the fixture.

@@ -20,14 +20,16 @@ pub(super) async fn read_head(opened: &Opened) -> Result<Head, Error> {
     }
     let (at, length) = outline.tags();
     let start = usize::try_from(at).ok().and_then(|at| opened.start.get(at..at.checked_add(length)?));
-    match (start, &opened.rest) {
+    let head = match (start, &opened.rest) {
         (Some(tags), _) => outline.with_tags(tags),
         (None, Some((_, file))) => {
             let tags = file.read_at(at, length).await.map_err(failed)?;
             outline.with_tags(&tags)
         }
         (None, None) => Err(corrupt("it is too short for its tags")),
-    }
+    };
+    // No folder keeps a content apart.
+    head?.within()
 }
 
 pub(super) async fn read_record(opened: Opened) -> Result<Record, Error> {

@@ -167,7 +167,9 @@ impl<L: LoadStore> Shared<L> {
     async fn load(&self, key: &str, now: Timestamp) -> Result<Stored, Error> {
         let Some(record) = self.medium.load(key).await? else { return Ok(Stored::Nothing) };
         let head = Head::open(&record)?;
-        Ok(if head.lifetime.is_over(now) { Stored::Expired } else { Stored::Live(head, record) })
+        // A tombstone is none of this storage's own, but may come with the records of a folder.
+        let is_live = head.is_session() && !head.lifetime.is_over(now);
+        Ok(if is_live { Stored::Live(head, record) } else { Stored::Expired })
     }
 
     /// The live record. What has expired is removed, so that a clock that goes back cannot revive it.
@@ -238,7 +240,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
     fn get<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<(Bytes, SessionInfo)>, Error>> {
         Box::pin(async move {
             let found = self.shared.find(id).await?;
-            Ok(found.map(|(head, record)| (Bytes::from(record).slice(HEADER..), head.info())))
+            Ok(found.map(|(head, record)| (head.content_in(&record.into()), head.info())))
         })
     }
 

@@ -9,6 +9,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use crc::{CRC_32_ISO_HDLC, Crc};
 use futures::{AsyncReadExt, executor::block_on};
 use sessile::{Error, ErrorKind, SessionStorage, SessionStorageExt, WriteOptions};
 
@@ -34,7 +35,7 @@ fn link(path: &Path, target: &Path) -> io::Result<()> {
     symlink(target, path)
 }
 
-const DAMAGES: [(&str, Damage); 18] = [
+const DAMAGES: [(&str, Damage); 21] = [
     ("emptied", |path| cut(path, 0)),
     ("cut in its header", |path| cut(path, HEADER as u64 - 1)),
     ("cut in its content", |path| cut(path, HEADER as u64 + 5)),
@@ -69,7 +70,36 @@ const DAMAGES: [(&str, Damage); 18] = [
         drop(UnixListener::bind(&short)?);
         fs::rename(short, path)
     }),
+    // Such as only a database of a browser has: found by fuzzing.
+    ("whole but for its content, which is kept apart", |path| apart(path, 5)),
+    ("whole but for its large content, which is kept apart", |path| apart(path, 100_000)),
+    ("whole but for the end of its last tag", |path| {
+        let mut record = fs::read(path)?;
+        record.truncate(HEADER);
+        record[56..64].fill(0);
+        record[64..68].copy_from_slice(&CRC.checksum(b"").to_le_bytes());
+        record.push(b'x');
+        record[68..72].copy_from_slice(&1_u32.to_le_bytes());
+        record[72..76].copy_from_slice(&CRC.checksum(b"x").to_le_bytes());
+        with_header_sum(path, record)
+    }),
 ];
+
+const CRC: Crc<u32> = Crc::<u32>::new(&CRC_32_ISO_HDLC);
+
+fn apart(path: &Path, length: u64) -> io::Result<()> {
+    let mut record = fs::read(path)?;
+    record.truncate(HEADER);
+    record[5] = 1;
+    record[56..64].copy_from_slice(&length.to_le_bytes());
+    with_header_sum(path, record)
+}
+
+fn with_header_sum(path: &Path, mut record: Vec<u8>) -> io::Result<()> {
+    let sum = CRC.checksum(&record[..76]);
+    record[76..80].copy_from_slice(&sum.to_le_bytes());
+    fs::write(path, record)
+}
 
 #[test]
 fn c12_what_is_damaged_is_reported_once_and_put_away() {

@@ -154,6 +154,22 @@ describe("session cookies", () => {
     }
   });
 
+  it("S4_a_name_with_other_white_space_around_it_is_another_name", async () => {
+    const { client, handler } = appOf(storage, {}, "__Host-user");
+    await client.send((user) => user.set({ name: "Ada" }));
+    const value = client.cookie.split("=")[1];
+    for (const blank of "\u00a0\u0085\u000b\u000c\u2000\u3000\ufeff") {
+      for (const name of [`${blank}__Host-user`, `__Host-user${blank}`]) {
+        let seen;
+        await handler(request(`${name}=${value}`), async (user) => (seen = await user.get()));
+        equal(seen, undefined, JSON.stringify(name));
+      }
+    }
+    let seen;
+    await handler(request(`\t __Host-user \t=\t ${value}\t `), async (user) => (seen = await user.get()));
+    same(seen, { name: "Ada" });
+  });
+
   it("takes ids that need escaping, and refuses those that are none", async () => {
     const storage = new SessionStorageMemory();
     const { client } = appOf(storage, { generateId: () => 'ö; "id"=%41' });

@@ -86,6 +86,9 @@ describe("sessions that cannot be had", () => {
     for (const [stored, reason] of [
       ["{not JSON", "damaged"],
       [new Uint8Array([0xff, 0xfe]), "damaged"],
+      // JSON, but no value that a session can hold.
+      ['{"name":"Ada","n":1e999}', "damaged"],
+      [`{"name":"Ada","n":${"[".repeat(200)}${"]".repeat(200)}}`, "damaged"],
       ['{"nick":"Ada"}', "schema"],
       ["17", "schema"],
     ]) {

@@ -25,6 +25,7 @@ export async function runSuite(name, given, log) {
       await import("./sessions-flash.test.mjs");
       await import("./sessions-sealed.test.mjs");
       await import("./sessions-events.test.mjs");
+      await import("./sessions-fuzz.test.mjs");
     }
   } else if (name === "slim") {
     await import("./slim.test.mjs");

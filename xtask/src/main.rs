@@ -7,6 +7,7 @@ mod build;
 mod crash_stages;
 mod demo;
 mod example;
+mod fuzz_stage;
 mod installed;
 mod npm;
 mod process;

@@ -13,7 +13,7 @@ use anyhow::{Result, anyhow, bail};
 use crate::{
     browsers::{self, Chromium},
     build::{self, Package},
-    crash_stages,
+    crash_stages, fuzz_stage,
     installed::{self, App},
     npm, option_value,
     report::{Counts, Report},
@@ -115,8 +115,13 @@ fn once<T>(cell: &OnceCell<Result<T, String>>, make: impl FnOnce() -> Result<T>)
 }
 
 pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
-    let stages =
-        [rust_stages::stages(), tarball_stages::stages(), www_stages::stages(), crash_stages::stages()];
+    let stages = [
+        rust_stages::stages(),
+        fuzz_stage::stages(),
+        tarball_stages::stages(),
+        www_stages::stages(),
+        crash_stages::stages(),
+    ];
     let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
     let mut rest = arguments.iter().cloned();

@@ -26,12 +26,27 @@ export function cookieValue(header: string, name: string): string | undefined {
     const semicolon = header.indexOf(";", start);
     const end = semicolon === -1 ? header.length : semicolon;
     const equals = header.indexOf("=", start);
-    if (equals !== -1 && equals < end && header.slice(start, equals).trim() === name) {
-      return unescaped(header.slice(equals + 1, end).trim());
+    if (equals !== -1 && equals < end && part(header, start, equals) === name) {
+      return unescaped(part(header, equals + 1, end));
     }
     start = end + 1;
   }
   return undefined;
+}
+
+/**
+ * A part of a header without the spaces and tabs around it. Any other white space belongs to it: a page of a neighbouring host
+ * can set a cookie of such a name, also where the name without it has a prefix that protects it (`__Host-`).
+ */
+function part(header: string, from: number, to: number): string {
+  let [start, end] = [from, to];
+  while (start < end && isBlank(header.charCodeAt(start))) start += 1;
+  while (end > start && isBlank(header.charCodeAt(end - 1))) end -= 1;
+  return header.slice(start, end);
+}
+
+function isBlank(code: number): boolean {
+  return code === 0x20 || code === 0x09;
 }
 
 function unescaped(value: string): string {

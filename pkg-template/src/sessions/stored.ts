@@ -3,7 +3,7 @@ import { checkId } from "../id.js";
 import type { SessionInfo, WriteOptions } from "../types.js";
 import type { StoredDefinition } from "./definition.js";
 import { join, split, type Flash } from "./flash.js";
-import { encode } from "./json.js";
+import { checkStored, encode } from "./json.js";
 import { MOVED_FOR, isMoved, movedTo, newIdIn } from "./moved.js";
 import { hasCode } from "./records.js";
 
@@ -48,6 +48,7 @@ export class StoredSessions<T> {
       found = await records.read(id);
       if (found === undefined) return undefined;
       if (isMoved(found.text)) return "moved";
+      checkStored(found.text);
       parts = split(found.text);
       data = parts.text === undefined ? undefined : JSON.parse(parts.text);
     } catch (error) {

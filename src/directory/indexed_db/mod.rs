@@ -278,8 +278,7 @@ impl Directory for IndexedDb {
                 let batches = Rc::clone(&self.batches);
                 Body::Pieces(Box::new(Chunks { batches, name, next: 0 }))
             } else {
-                let end = record.len() - head.tags_block().len();
-                Body::Whole(record.slice(HEADER..end))
+                Body::Whole(head.content_in(&record))
             };
             Ok(Some(Record { head, body }))
         })

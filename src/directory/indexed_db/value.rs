@@ -33,7 +33,8 @@ impl Found {
         let chunks = chunks_of(value);
         let end = value.len() - TRAILER - if chunks.is_some() { NAME } else { 0 };
         let record = value.slice(..end);
-        Ok(Some(Self { head: Head::open(&record)?, record, chunks }))
+        let open = if chunks.is_some() { Head::open_within_or_apart } else { Head::open };
+        Ok(Some(Self { head: open(&record)?, record, chunks }))
     }
 }
 
