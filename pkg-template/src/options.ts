@@ -85,7 +85,7 @@ export function checkLimit(limit: unknown, option: string): number {
   throw invalid(`${option} must be a whole number of at least 1; leave it out for no limit`);
 }
 
-function checkObject(options: unknown): asserts options is object {
+export function checkObject(options: unknown): asserts options is object {
   if (typeof options !== "object" || options === null) throw invalid("options must be an object");
 }
 

@@ -1,5 +1,5 @@
 // What sessions promise in every framework, over real HTTP.
-import { SessionStorageMemory, Signer, cookie, sessions } from "sessile";
+import { SessionStorageMemory, Signer, cookie, header, sessions } from "sessile";
 import { equal, matches, same } from "../package/expect.mjs";
 import { gate, together } from "../package/gates.mjs";
 import { describe, it } from "../package/harness.mjs";
@@ -34,6 +34,7 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
     const app = sessions({
       user: cookie("sid", storage, { secrets: [SECRET] }),
       cart: cookie("cart", storage),
+      api: header("X-Session", storage, { rolling: true }),
     });
     const open = async () => {};
     const state = { loaded: open, streamed: open, thrown: new Error("of the handler") };
@@ -223,6 +224,20 @@ export function checkAdapter(name, start, { storesWhatThrew = false } = {}) {
             .sort(),
           ["cart", "sid"],
         );
+      }),
+    );
+
+    it(
+      "a session in a header of its own comes with each change",
+      served(async ({ client }) => {
+        const first = await client.send("/api");
+        same(await first.json(), { calls: 1 });
+        const id = first.headers.get("x-session");
+        matches(id, /^[\w-]{43}$/);
+        equal(first.headers.get("cache-control"), 'private, no-cache="set-cookie"');
+        const second = await client.send("/api", { headers: { "x-session": id } });
+        same([await second.json(), second.headers.get("x-session")], [{ calls: 2 }, id]);
+        equal(client.cookie, "");
       }),
     );
 

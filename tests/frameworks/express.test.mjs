@@ -2,6 +2,7 @@
 import { createServer } from "node:http";
 import { fileURLToPath } from "node:url";
 import { Readable } from "node:stream";
+import compression from "compression";
 import express5 from "express";
 import express4 from "express4";
 import { SessionStorageMemory, cookie, sessions } from "sessile";
@@ -153,6 +154,60 @@ for (const [name, express] of [
           equal(response.headers.getSetCookie()[0].includes("; Secure"), isSecure, `${trusted} ${forwarded}`);
         });
       }
+    });
+
+    it("a middleware that compresses may stand before or after it", async () => {
+      const text = "the page ".repeat(50_000);
+      for (const place of ["before", "after"]) {
+        const app = sessions({ user: cookie("sid", new SessionStorageMemory()) });
+        const server = express();
+        const middlewares = [app.express(), compression()];
+        for (const one of place === "before" ? middlewares.reverse() : middlewares) server.use(one);
+        server.get("/send", async (request, response) => {
+          await request.sessions.user.set({ name: "Ada" });
+          response.send(text);
+        });
+        server.get("/pipe", async (request, response) => {
+          await request.sessions.user.set({ name: "Ada" });
+          Readable.from(text.match(/.{1,4500}/g)).pipe(response.type("text/plain"));
+        });
+        await serving(createServer(server), async (client) => {
+          for (const path of ["/send", "/pipe"]) {
+            const response = await client.clone().send(path);
+            equal(response.headers.get("content-encoding") !== null, true, "compressed");
+            equal((await response.text()) === text, true, `${path}, compressed ${place}`);
+            equal(isGiven(response), true);
+          }
+        });
+      }
+    });
+
+    it("an error after the answer ends the connection and not the process, and its session is stored", async () => {
+      const storage = new SessionStorageMemory();
+      const server = serverOf(
+        (server) => {
+          server.set("env", "test");
+          server.get("/answered", async (request, response, next) => {
+            await request.sessions.user.set({ name: "Ada" });
+            response.redirect("/next");
+            next(new Error("after the answer"));
+          });
+          server.get("/streamed", async (request, response, next) => {
+            await request.sessions.user.set({ name: "Ada" });
+            response.write("the first half");
+            next(new Error("within the stream"));
+          });
+        },
+        undefined,
+        storage,
+      );
+      await serving(server, async (client) => {
+        for (const path of ["/answered", "/streamed"]) {
+          equal(await client.text(path).catch(() => "cut off"), "cut off", path);
+        }
+        equal((await client.send("/elsewhere")).status, 404);
+      });
+      equal((await storage.stats()).sessions, 2);
     });
 
     it("an error handler's own changes are stored with its answer", async () => {

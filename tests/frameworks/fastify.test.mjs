@@ -1,5 +1,8 @@
 // `fastifySessions` with Fastify.
+import { once } from "node:events";
+import { connect } from "node:http2";
 import { PassThrough, Readable } from "node:stream";
+import { json } from "node:stream/consumers";
 import fastifyCookie from "@fastify/cookie";
 import { fastify } from "fastify";
 import { SessionStorageMemory, cookie, sessions } from "sessile";
@@ -81,7 +84,7 @@ describe("fastify", () => {
 
   it("a plugin within that opens them again leaves the sessions as they are", async () => {
     const { send } = await serverOf((server, app) => {
-      server.addHook("preHandler", async (request) => void (await count(request)));
+      server.addHook("onRequest", async (request) => void (await count(request)));
       server.register(async (within) => {
         await within.register(fastifySessions(app));
         within.get("/", count);
@@ -165,6 +168,40 @@ describe("fastify", () => {
       same([response.statusCode, response.body], [status, text], path);
       same(namesOf(response), ["sid"], path);
       equal(response.headers["cache-control"], 'private, no-cache="set-cookie"');
+    }
+  });
+
+  it("HTTP/2 has the same sessions", async () => {
+    const { server } = await serverOf(
+      (server) => {
+        server.get("/", count);
+        server.get("/hijacked", async (request, reply) => {
+          await count(request);
+          reply.hijack();
+          reply.raw.writeHead(200, { "set-cookie": "a=b" }).end("{}");
+        });
+      },
+      { http2: true },
+    );
+    await server.listen({ port: 0, host: "127.0.0.1" });
+    const client = connect(`http://127.0.0.1:${server.server.address().port}`);
+    const send = async (headers) => {
+      const request = client.request(headers);
+      const [answer] = await once(request, "response");
+      return { cookies: answer["set-cookie"] ?? [], value: await json(request) };
+    };
+    try {
+      const first = await send({ ":path": "/" });
+      const [pair] = first.cookies[0].split(";", 1);
+      same(await send({ ":path": "/", cookie: pair }), { cookies: [], value: { visits: 2 } });
+      const hijacked = await send({ ":path": "/hijacked" });
+      same(
+        hijacked.cookies.map((line) => line.split("=", 1)[0]),
+        ["a", "sid"],
+      );
+    } finally {
+      client.close();
+      await server.close();
     }
   });
 

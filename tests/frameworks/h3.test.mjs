@@ -11,6 +11,7 @@ import {
 } from "h3";
 import { SessionStorageMemory, cookie, sessions } from "sessile";
 import { h3Sessions } from "sessile/h3";
+import { FastResponse } from "srvx";
 import { equal, matches, same } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { watching } from "../package/watching.mjs";
@@ -65,6 +66,7 @@ describe("h3, beside what all promise", () => {
       bytes: () => new Uint8Array(3),
       stream: () => new Blob(["stream"]).stream(),
       response: () => new Response("response"),
+      fast: () => new FastResponse("response"),
       immutable: () => Response.redirect("http://example.org/"),
       failure: () => new Response("failure", { status: 503 }),
       "own-response": () => new Response("own", { headers: own }),
@@ -91,6 +93,35 @@ describe("h3, beside what all promise", () => {
         equal(response.headers.get("cache-control"), name.startsWith("own") ? "no-store" : PRIVATE, name);
         same(await each.json("/value"), { name });
       }
+    });
+  });
+
+  it("a body that does not go out is cancelled", async () => {
+    const cancelled = [];
+    const body = (name) => new ReadableStream({ cancel: () => void cancelled.push(name) });
+    const answers = {
+      stream: body,
+      answer: (name) => new HTTPResponse(body(name)),
+      response: (name) => new Response(body(name)),
+    };
+    const route = (server, app) => {
+      for (const [name, answer] of Object.entries(answers)) {
+        server.get(`/${name}`, (event) =>
+          app
+            .of(event)
+            .user.set({ name })
+            .then(() => answer(name)),
+        );
+      }
+    };
+    await h3With(route, async (client, { storage }) => {
+      storage.instead.set = () => Promise.reject(new Error("refused"));
+      for (const name of Object.keys(answers)) {
+        const response = await client.send(`/${name}`);
+        equal(response.status, 500);
+        await response.text();
+      }
+      same(cancelled, Object.keys(answers));
     });
   });
 
@@ -154,6 +185,19 @@ describe("h3, beside what all promise", () => {
       same(await client.json("/value"), { at: "mount" });
       await client.send("/base/deep");
       same(await client.json("/value"), { at: "base" });
+    });
+  });
+
+  it("a middleware that is named twice opens the sessions once", async () => {
+    const route = (server, app) => {
+      server.use("/twice", async (event) => void (await app.of(event).user.set({ outer: true })));
+      const twice = async (event) => app.of(event).user.update((user) => ({ ...user, inner: true }));
+      server.get("/twice", twice, { middleware: [h3Sessions(app)] });
+    };
+    await h3With(route, async (client) => {
+      const response = await client.send("/twice");
+      equal(response.headers.getSetCookie().length, 1);
+      same(await client.json("/value"), { outer: true, inner: true });
     });
   });
 

@@ -51,15 +51,18 @@ for (const [name, Koa] of [
     });
 
     it("the middleware in a composed part of the application leaves the sessions as they are", async () => {
-      const server = serverOf((ctx, app) =>
-        koaSessions(app)(ctx, async () => {
-          await ctx.sessions.user.set({ name: "Ada" });
-          ctx.body = "ok";
-        }),
-      );
-      await serving(server, async (client) =>
-        equal((await client.send("/")).headers.getSetCookie().length, 1),
-      );
+      const visit = (value) => ({ visits: (value?.visits ?? 0) + 1 });
+      const server = serverOf(async (ctx, app) => {
+        await ctx.sessions.user.update(visit);
+        await koaSessions(app)(ctx, async () => {
+          ctx.body = await ctx.sessions.user.update(visit);
+        });
+      });
+      await serving(server, async (client) => {
+        const response = await client.send("/");
+        equal(response.headers.getSetCookie().length, 1);
+        same(await response.json(), { visits: 2 });
+      });
     });
 
     it("the cookie is secure where Koa says that the request is", async () => {

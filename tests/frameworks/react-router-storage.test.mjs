@@ -2,6 +2,7 @@ import { createCookie, createMemorySessionStorage, isSession } from "react-route
 import { SessionStorageMemory, Signer } from "sessile";
 import { createSessionStorage } from "sessile/react-router";
 import { equal, matches, rejection, same } from "../package/expect.mjs";
+import { gate } from "../package/gates.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { watching } from "../package/watching.mjs";
 
@@ -78,15 +79,24 @@ describe("React Router's createSessionStorage", () => {
     theirs.set("theirs", 1);
     theirs.get("nested").b = 2;
     await app.commitSession(theirs);
+    const [reached, waits] = [gate(), gate()];
+    app.storage.instead.set = async (...given) => {
+      reached.open();
+      await waits.opened;
+      return app.storage.memory.set(...given);
+    };
     const first = app.commitSession(mine);
+    await reached.opened;
     mine.set("meanwhile", 1);
+    mine.get("nested").d = 4;
+    waits.open();
     await first;
     equal(mine.get("theirs"), 1);
     mine.get("nested").c = 3;
     await app.commitSession(mine);
     same(await dataOf(app, header), {
       name: "Ada",
-      nested: { a: 1, b: 2, c: 3 },
+      nested: { a: 1, b: 2, d: 4, c: 3 },
       theirs: 1,
       mine: 1,
       meanwhile: 1,
@@ -182,8 +192,11 @@ describe("React Router's createSessionStorage", () => {
     let now = 1_000_000;
     const clock = () => now;
     const app = storageWith({ maxAge: 60 }, { clock }, { clock });
+    const abandoned = await begun(app, { name: "Ada" });
+    now += 60_000;
+    same(await dataOf(app, abandoned), {});
     const header = await begun(app, { name: "Ada" });
-    now += 59_000;
+    now += 5_000;
     await app.commitSession(await app.getSession(header));
     now += 59_000;
     const session = await app.getSession(header);
@@ -193,8 +206,11 @@ describe("React Router's createSessionStorage", () => {
     const remembered = await app.getSession(header);
     equal(remembered.get("name"), "Ada", "a commit that says so keeps it longer");
     matches(await app.commitSession(remembered, { expires: new Date(now + 9_500) }), /; Max-Age=10;/);
-    now += 10_000;
-    same(await dataOf(app, header), {});
+    const moved = cookieOf(await app.commitSession(remembered, { maxAge: 20, regenerate: true }));
+    now += 19_000;
+    same(await dataOf(app, moved), { name: "Ada" });
+    now += 1_000;
+    same(await dataOf(app, moved), {});
     equal(cookieOf(await app.commitSession(await app.getSession(header))), null);
   });
 
@@ -256,7 +272,7 @@ describe("React Router's createSessionStorage", () => {
   });
 
   it("a session of another storage is refused", async () => {
-    const foreign = await createMemorySessionStorage().getSession();
+    const foreign = await createMemorySessionStorage({ cookie: { secrets: SECRETS } }).getSession();
     const other = await storageWith().getSession();
     const app = storageWith();
     for (const session of [foreign, other]) {

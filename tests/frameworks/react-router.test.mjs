@@ -177,6 +177,54 @@ describe("React Router, beside what all promise", () => {
     }
   });
 
+  it("an error page still takes away the cookie of a session that has ended", async () => {
+    const modules = (app) => ({
+      "/begins": {
+        loader: ({ context }) =>
+          app
+            .of(context)
+            .user.set({ name: "Ada" })
+            .then(() => null),
+      },
+      "/page": {
+        default: page,
+        loader: async ({ context }) => {
+          await app.of(context).user.clear();
+          throw new Error("unexpected");
+        },
+      },
+    });
+    await routerWith(modules, async (client) => {
+      await client.send("/begins");
+      const response = await client.send("/page");
+      equal(response.status, 500);
+      matches(response.headers.getSetCookie()[0], /^sid=; Max-Age=0;/);
+    });
+  });
+
+  it("a middleware that is named twice opens the sessions once", async () => {
+    const sets =
+      (app) =>
+      ({ context }) =>
+        app.of(context).user.set({ outer: true });
+    const modules = (app, withSessions) => ({
+      "/page": {
+        middleware: [withSessions],
+        default: page,
+        loader: ({ context }) => app.of(context).user.update((user) => ({ ...user, inner: true })),
+      },
+    });
+    await routerWith(
+      modules,
+      async (client) => {
+        const response = await client.send("/page");
+        equal(response.headers.getSetCookie().length, 1);
+        same((await response.json()).loaderData["/page"], { outer: true, inner: true });
+      },
+      [sets],
+    );
+  });
+
   it("a middleware below it has the sessions, and its redirect stores them", async () => {
     const guard =
       (app) =>

@@ -58,6 +58,8 @@ export function routesOf(state) {
       return { json: "both" };
     },
 
+    "/api": async ({ api }) => ({ json: await api.update((value) => ({ calls: (value?.calls ?? 0) + 1 })) }),
+
     "/stream": async ({ user }) => {
       await user.update((value) => ({ ...value, pieces: 0 }));
       const pieces = async function* () {

@@ -1,41 +1,15 @@
-// Runs a suite in workerd, bundled as its users bundle: esbuild with the condition `workerd`, `.wasm` files
-// beside the script. `run-workerd.mjs APP main`
-import { readFileSync } from "node:fs";
+// Runs a suite in workerd: `run-workerd.mjs APP main`
 import { join } from "node:path";
-import { build } from "esbuild";
 import { Miniflare } from "miniflare";
 import { COUNTS_MARK, RUNNING_MARK } from "./harness.mjs";
+import { workerModules } from "./workerd-bundle.mjs";
 
 const [app, suite] = process.argv.slice(2);
-
-const bundle = await build({
-  absWorkingDir: app,
-  entryPoints: [join(app, "workerd-main.mjs")],
-  outdir: join(app, "workerd"),
-  bundle: true,
-  format: "esm",
-  conditions: ["workerd", "worker", "browser"],
-  loader: { ".wasm": "copy" },
-  assetNames: "[name]",
-  logLevel: "warning",
-});
-if (bundle.warnings.length > 0) throw new Error("esbuild warned");
 
 const miniflare = new Miniflare({
   compatibilityDate: "2025-01-01",
   modulesRoot: join(app, "workerd"),
-  modules: [
-    {
-      type: "ESModule",
-      path: join(app, "workerd/workerd-main.js"),
-      contents: readFileSync(join(app, "workerd/workerd-main.js"), "utf8"),
-    },
-    {
-      type: "CompiledWasm",
-      path: join(app, "workerd/sessile.wasm"),
-      contents: readFileSync(join(app, "workerd/sessile.wasm")),
-    },
-  ],
+  modules: await workerModules(app, "workerd-main.mjs"),
 });
 const response = await miniflare.dispatchFetch(`http://worker/${suite}`);
 const text = await response.text();

@@ -135,7 +135,7 @@ describe("sessions in node:http", () => {
       await req.sessions.user.set({ name: "Ada" });
       res.writeHead(302, { location: "/next" });
       res.end();
-      equal(res.headersSent, false);
+      equal(res.socket.bytesWritten, 0);
       waits.open();
     };
     await serving({ storage, handler }, async (send) => {
@@ -163,6 +163,86 @@ describe("sessions in node:http", () => {
       equal(answer.headers["x-of-the-page"], undefined);
     });
     same([errors, told], [["ERR_SESSION_STORAGE"], ["ERR_SESSION_STORAGE"]]);
+  });
+
+  it("headers that wait are as those that have been sent", async () => {
+    const codes = [];
+    const told = [];
+    const handler = async (req, res) => {
+      await req.sessions.user.set({ name: "Ada" });
+      equal(res.headersSent, false);
+      const own = (res.setHeader = res.setHeader.bind(res));
+      res.setHeader("x-answer", "first");
+      res.write("first");
+      for (const change of [
+        () => res.setHeader("x-answer", "second"),
+        () => res.appendHeader("x-answer", "second"),
+        () => res.removeHeader("x-answer"),
+        () => res.writeHead(500),
+      ]) {
+        equal(res.headersSent, true);
+        try {
+          change();
+        } catch (error) {
+          codes.push(error.code);
+        }
+      }
+      res.statusCode = 500;
+      res.end();
+      res.write("second");
+      res.end("second", () => told.push(res.setHeader === own));
+    };
+    await serving({ handler }, async (send) => {
+      const answer = await send();
+      same([answer.status, answer.body, answer.headers["x-answer"]], [200, "first", "first"]);
+      matches(answer.cookies[0], /^user=/);
+    });
+    same(codes, Array(4).fill("ERR_HTTP_HEADERS_SENT"));
+    same(told, [true], "what was replaced is there again");
+  });
+
+  it("what is still being sent when the commit fails is dropped", async () => {
+    const storage = watched();
+    const failing = gate();
+    storage.instead.set = async () => {
+      await failing.opened;
+      throw new Error("down");
+    };
+    const told = [];
+    const dropped = gate();
+    const handler = async (req, res) => {
+      await req.sessions.user.set({ name: "Ada" });
+      res.write("a", (error) => told.push(error.code));
+      res.on("finish", () => {
+        res.write("b");
+        res.end("c", (error) => {
+          told.push(error.code);
+          dropped.open();
+        });
+      });
+      Readable.from(["d", "e", "f"]).pipe(res);
+      failing.open();
+    };
+    await serving({ storage, handler, options: { onError: () => {} } }, async (send) => {
+      const answer = await send();
+      same([answer.status, answer.body], [500, ""]);
+      await dropped.opened;
+    });
+    same(told, ["ERR_SESSION_STORAGE", "ERR_SESSION_STORAGE"]);
+  });
+
+  it("the sessions of two applications are both told to the client", async () => {
+    const other = sessions({ cart: cookie("cart", new SessionStorageMemory()) });
+    const handler = async (req, res, app) => {
+      other.node()(req, res, () => {});
+      await app.of(req).user.set({ name: "Ada" });
+      await other.of(req).cart.set(["a book"]);
+      Readable.from(["a", "b", "c"]).pipe(res);
+    };
+    await serving({ handler }, async (send) => {
+      const answer = await send();
+      same([answer.body, answer.cookies.map((line) => line.split("=", 1)[0])], ["abc", ["cart", "user"]]);
+    });
   });
 
   it("a request that does not ask is not held up", async () => {

@@ -14,6 +14,7 @@ export async function runSuite(name, given, log) {
     await import("./cache.test.mjs");
     await import("./ticket.test.mjs");
     await import("./sealed.test.mjs");
+    await import("./stores.test.mjs");
     // A browser lets no program set a cookie by a response.
     if (new Response(null, { headers: { "set-cookie": "a=b" } }).headers.has("set-cookie")) {
       await import("./sessions.test.mjs");

@@ -189,6 +189,8 @@ fn in_workerd(setup: &Setup) -> Result<Counts> {
         step(suite);
         counts += counted(runner(setup, "run-workerd.mjs")?.arg(suite))?;
     }
+    step("several requests");
+    counts += counted(&mut runner(setup, "run-workerd-requests.mjs")?)?;
     Ok(counts)
 }
 
@@ -224,6 +226,7 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
         let mut runner = command(setup.runtime(runtime)?);
+        runner.env("DENO", setup.runtime("deno")?).env("BUN", setup.runtime("bun")?);
         counted(runner.args(arguments).env("AXUM_EXAMPLE", &axum).current_dir(&folder))
     };
     let mut counts = run("node24", &["run.mjs"])?;

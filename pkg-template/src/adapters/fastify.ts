@@ -24,8 +24,9 @@ import type {
   SessionDefinitions,
   Sessions,
 } from "../sessions/index.js";
+import { holdBack, setHeaders } from "../sessions/hold-back.js";
+import { headersOf } from "../sessions/node.js";
 import { CONTENT_HEADERS } from "./content-headers.js";
-import { headersOf, holdBack, setHeaders } from "../sessions/node.js";
 
 /** What is used of a Fastify instance. */
 export interface FastifyServer {

@@ -40,6 +40,8 @@ const HANDLED = Symbol.for("h3.handled");
  */
 export function h3Sessions<D extends SessionDefinitions>(app: Sessions<D>): H3SessionsMiddleware {
   return async (event, next) => {
+    // In an application that is mounted in another, which has them already.
+    if (app.isOpen(event)) return next();
     const held = app.open(event, headersOf(event.req));
     let answer;
     try {
@@ -65,14 +67,14 @@ function tellOf(held: OpenSessions<any>, { res }: H3SessionsEvent): void {
 /** Stores what was changed before h3 makes a response of what a handler answered. */
 async function commit(held: OpenSessions<any>, event: H3SessionsEvent, answer: unknown): Promise<void> {
   // Its headers are gone.
-  if (!held.isUsed || answer === HANDLED) held.seal();
-  if (!held.isUsed) return;
+  if (answer === HANDLED) held.seal();
   let sent;
   try {
     sent = await held.commit();
   } catch (error) {
     // Nobody will read it.
-    if (answer instanceof ReadableStream) answer.cancel().catch(() => {});
+    const body = (answer as { body?: unknown } | null | undefined)?.body ?? answer;
+    if (body instanceof ReadableStream) body.cancel().catch(() => {});
     throw error;
   }
   if (sent.length === 0 || answer === HANDLED) return;

@@ -24,7 +24,8 @@ import type {
   Sessions,
   SessionsOf,
 } from "../sessions/index.js";
-import { headersOf, setHeaders } from "../sessions/node.js";
+import { setHeaders } from "../sessions/hold-back.js";
+import { headersOf } from "../sessions/node.js";
 
 /** What is used of a Koa context. */
 export interface KoaContext {

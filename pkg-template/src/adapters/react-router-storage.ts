@@ -233,7 +233,6 @@ class LoadedSession {
     if (this.#ended || (session.isNew && this.#data.size === 0)) return undefined;
     const committed = Object.fromEntries(this.#data);
     await session.set(committed);
-    const base = structuredClone(committed);
     if (regenerate) await session.regenerate();
     if (idleTimeout !== undefined) session.expireAfter(idleTimeout);
     await session.touch();
@@ -241,7 +240,7 @@ class LoadedSession {
     if (this.#ended) return undefined;
     // What others have stored meanwhile, and what was set while this one waited.
     const stored = await session.get();
-    this.#data = new Map(Object.entries(merge(base, Object.fromEntries(this.#data), stored) as Stored));
+    this.#data = new Map(Object.entries(merge(committed, Object.fromEntries(this.#data), stored) as Stored));
     return session.id;
   }
 

@@ -67,6 +67,8 @@ export function sessionsMiddleware<D extends SessionDefinitions>(app: Sessions<D
     { request, context }: RouterMiddlewareArgs,
     next: () => Promise<any>,
   ): Promise<Response> => {
+    // In a route below one that has them already.
+    if (app.isOpen(context)) return (await next()) as Response;
     const held = app.open(context, headersOf(request));
     context.set(sessionsContext, held.sessions);
     return committedUnlessFailed(held, (await next()) as Response);

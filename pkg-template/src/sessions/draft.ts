@@ -11,33 +11,59 @@ type Step<T> =
 
 /** What a request makes of a session, as the changes that lead from what was loaded to what it is. */
 export class Draft<T> {
-  value: T | undefined;
+  #value: T | undefined;
+  /** Whether somebody else has the value, and may change it. To look costs an encoding. */
+  #isOut = false;
   /** The JSON that the steps begin from, and that to which they lead. */
   #origin: string | undefined;
   #reached: string | undefined;
   #steps: Step<T>[] = [];
   readonly #custom: boolean;
 
+  /** The value is the draft's own from now on. */
   constructor(text: string | undefined, value: T | undefined, custom: boolean) {
     this.#origin = this.#reached = text;
-    this.value = value;
+    this.#value = value;
     this.#custom = custom;
+  }
+
+  get isEmpty(): boolean {
+    return this.#value === undefined;
+  }
+
+  /** The value, for somebody who may change it. */
+  handOut(): T | undefined {
+    this.#isOut = true;
+    return this.#value;
+  }
+
+  set(value: T): void {
+    this.#isOut = true;
+    this.#value = value;
   }
 
   /** Applies a function that can be run again. If it throws, nothing has changed. */
   update(update: Update<T>): T {
     const before = this.reach();
-    const value = apply(update, parse(before) as T | undefined);
-    this.#reached = encode(value, this.#custom);
+    let value;
+    let after;
+    try {
+      value = apply(update, this.#isOut ? (parse(before) as T | undefined) : this.#value);
+      after = encode(value, this.#custom);
+    } catch (error) {
+      if (!this.#isOut) this.#value = parse(before) as T | undefined;
+      throw error;
+    }
+    this.#reached = after;
     this.#steps.push({ update });
-    this.value = value;
+    this.set(value);
     return value;
   }
 
   /** Notices what was set or mutated; answers the JSON of what the session is now. */
   reach(): string | undefined {
-    if (this.value === undefined) return this.#reached;
-    const after = encode(this.value, this.#custom);
+    if (!this.#isOut || this.#value === undefined) return this.#reached;
+    const after = encode(this.#value, this.#custom);
     if (after !== this.#reached) this.#steps.push({ before: this.#reached, after });
     return (this.#reached = after);
   }
@@ -61,20 +87,27 @@ export class Draft<T> {
     return text;
   }
 
-  /** The first changes are stored, as `text`; those made since remain. */
-  settle(text: string, changes: number, reached: string | undefined, value: T): void {
+  /**
+   * The first changes are stored, as `text`; those made since remain.
+   *
+   * @param value what a schema has made of `text`, if there is one
+   */
+  settle(text: string, changes: number, reached: string | undefined, value?: T): void {
     this.#steps.splice(0, changes);
-    if (this.#steps.length > 0 || !this.#is(reached)) {
+    if (text === reached) {
+      this.#origin = text;
+    } else if (this.#steps.length > 0 || !this.#is(reached)) {
       this.#origin = reached;
-      return;
+    } else {
+      this.#value = value ?? (parse(text) as T);
+      this.#isOut = false;
+      this.#origin = this.#reached = text;
     }
-    if (text !== reached) this.value = value;
-    this.#origin = this.#reached = text;
   }
 
   #is(text: string | undefined): boolean {
     try {
-      return this.value === undefined || encode(this.value, this.#custom) === text;
+      return this.#value === undefined || encode(this.#value, this.#custom) === text;
     } catch {
       return false;
     }

@@ -35,7 +35,7 @@ function isObject(value: unknown): value is Data {
 }
 
 /** Whether two JSON values are the same but for the order of keys. */
-function isEqual(one: unknown, other: unknown): boolean {
+export function isEqual(one: unknown, other: unknown): boolean {
   if (one === other) return true;
   if (Array.isArray(one) && Array.isArray(other)) {
     return one.length === other.length && one.every((item, index) => isEqual(item, other[index]));

@@ -21,7 +21,7 @@ export class Records {
 
   /** What is there. A session that moved to another id has left nothing behind. */
   async read(id: string): Promise<Found | undefined> {
-    const found = await this.#bytes(id);
+    const found = await this.bytes(id);
     if (found === undefined || found.data.length === 0) return undefined;
     try {
       return { text: decode(found.data), info: found.info };
@@ -30,7 +30,8 @@ export class Records {
     }
   }
 
-  async #bytes(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
+  /** What is there, whatever it is. */
+  async bytes(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
     try {
       if (this.#whole.get !== undefined) return await this.#whole.get(id);
       return await this.storage.read(id, async (channel, info) => {
@@ -46,15 +47,26 @@ export class Records {
     }
   }
 
-  async write(id: string, text: string, options: WriteOptions): Promise<string> {
+  async write(id: string, content: string | Uint8Array, options: WriteOptions): Promise<string> {
     try {
-      if (this.#whole.set !== undefined) return await this.#whole.set(id, text, options);
+      if (this.#whole.set !== undefined) return await this.#whole.set(id, content, options);
+      const bytes = typeof content === "string" ? new TextEncoder().encode(content) : content;
       const provider = async (channel: WritableStream<Uint8Array>): Promise<void> => {
-        await channel.getWriter().write(new TextEncoder().encode(text));
+        await channel.getWriter().write(bytes);
       };
       return await this.storage.write(id, provider, options);
     } catch (error) {
       throw typed(error);
+    }
+  }
+
+  /** Writes without a condition; `undefined` if the session was ended while that was under way. */
+  async put(id: string, content: string | Uint8Array, options: WriteOptions): Promise<string | undefined> {
+    try {
+      return await this.write(id, content, options);
+    } catch (error) {
+      if (hasCode(error, "ERR_SESSION_CONFLICT")) return undefined;
+      throw error;
     }
   }
 
@@ -79,10 +91,27 @@ export class Records {
     }
   }
 
-  async invalidateTagged(tag: string): Promise<number> {
-    if (this.#whole.invalidateTagged === undefined) {
-      throw new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no tags");
+  async info(id: string): Promise<SessionInfo | undefined> {
+    try {
+      if (this.#whole.info !== undefined) return await this.#whole.info(id);
+      return (await this.bytes(id))?.info;
+    } catch (error) {
+      if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
+      throw typed(error);
     }
+  }
+
+  async *listTagged(tag: string): AsyncGenerator<SessionInfo, void, undefined> {
+    if (this.#whole.listTagged === undefined) throw untagged();
+    try {
+      yield* this.#whole.listTagged(tag);
+    } catch (error) {
+      throw typed(error);
+    }
+  }
+
+  async invalidateTagged(tag: string): Promise<number> {
+    if (this.#whole.invalidateTagged === undefined) throw untagged();
     try {
       return await this.#whole.invalidateTagged(tag);
     } catch (error) {
@@ -93,6 +122,10 @@ export class Records {
 
 export function hasCode(error: unknown, ...codes: SessionErrorCode[]): boolean {
   return error instanceof SessionError && codes.includes(error.code);
+}
+
+function untagged(): SessionError {
+  return new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no tags");
 }
 
 function typed(error: unknown): SessionError {

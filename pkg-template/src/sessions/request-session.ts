@@ -53,14 +53,14 @@ export class RequestSession<T> implements OpenSession<T> {
 
   async get(): Promise<T | undefined> {
     await this.#load();
-    return this.#draft.value;
+    return this.#draft.handOut();
   }
 
   async set(value: T): Promise<void> {
     encode(value, this.#custom);
     await this.#load();
     this.#checkNotEnded();
-    this.#draft.value = value;
+    this.#draft.set(value);
   }
 
   async update(update: Update<T>): Promise<T> {
@@ -73,11 +73,13 @@ export class RequestSession<T> implements OpenSession<T> {
   async getOrSet(make: () => T | PromiseLike<T>): Promise<T> {
     if (typeof make !== "function") throw invalid("getOrSet must be given a function");
     await this.#load();
-    if (this.#draft.value !== undefined) return this.#draft.value;
-    const value = await make();
-    // Somebody else in this request may have been faster.
-    if (this.#draft.value === undefined) await this.set(value);
-    return this.#draft.value ?? value;
+
+    if (this.#draft.isEmpty) {
+      const value = await make();
+      // Somebody else in this request may have been faster.
+      if (this.#draft.isEmpty) await this.set(value);
+    }
+    return this.#draft.handOut() as T;
   }
 
   async flash(kind: string, message: string): Promise<void> {
@@ -212,12 +214,13 @@ export class RequestSession<T> implements OpenSession<T> {
     }
     if (this.#moves) return this.#move(kept);
     const retimed = this.#timed(kept.info).idleTimeout !== kept.info.idleTimeout;
-    if (retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag))) return this.#save(kept);
+    if (retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag)))
+      return this.#save(kept, reached);
     if (this.#draft.changes > 0 || flashed) {
       const text = this.#draft.onTopOf(kept.text);
       const flash = this.#flash.onTopOf(kept.flash);
       if (text !== kept.text || (flashed && join(text, flash) !== join(text, kept.flash))) {
-        return this.#save(kept);
+        return this.#save(kept, reached);
       }
     }
     return this.#touchIfDue(kept);
@@ -230,7 +233,7 @@ export class RequestSession<T> implements OpenSession<T> {
     const idleTimeout = this.#idleTimeout ?? own.idleTimeout;
     const tags = [...new Set([...always, ...this.#newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
-    const change = this.#change(NOTHING);
+    const change = this.#change(NOTHING, reached);
     const value = await this.#stored.validated(reached);
     const { id, revision } = await this.#stored.create(reached, change.flash, options);
     // The storage's own timeouts are not known before it is read.
@@ -242,10 +245,10 @@ export class RequestSession<T> implements OpenSession<T> {
   }
 
   /** Stores the changes on top of what is stored, whoever wrote it. */
-  async #save(kept: Kept): Promise<Committed> {
+  async #save(kept: Kept, reachedNow: string | undefined): Promise<Committed> {
     const { capabilities, onConflict, records, rolling, clock } = this.#definition;
-    const attempt = async (stored: Kept): Promise<boolean> => {
-      const change = this.#change(stored);
+    const attempt = async (stored: Kept, reached?: string): Promise<boolean> => {
+      const change = this.#change(stored, reached);
       const text = onConflict === "overwrite" ? change.reached : change.text;
       const value = await this.#stored.validated(text);
       const info = this.#timed(stored.info);
@@ -269,7 +272,7 @@ export class RequestSession<T> implements OpenSession<T> {
     // Without conditional writes, looking just before is the best there is.
     const current = capabilities.conditional ? kept : await this.#fresh(kept);
     if (current === undefined) return this.#end();
-    if (await attempt(current)) return "written";
+    if (await attempt(current, capabilities.conditional ? reachedNow : undefined)) return "written";
     return inTurn(records.storage, kept.id, async () => {
       for (let round = 1; round < ROUNDS; round += 1) {
         const fresh = await this.#fresh(kept);
@@ -366,12 +369,16 @@ export class RequestSession<T> implements OpenSession<T> {
     return { id, text, flash, info };
   }
 
-  /** What this request has changed by now, on top of what is stored. Settled, later changes remain. */
-  #change(stored: Pick<Kept, "text" | "flash">): Change<T> {
+  /**
+   * What this request has changed by now, on top of what is stored. Settled, later changes remain.
+   *
+   * @param now what the draft has just reached, if that is known
+   */
+  #change(stored: Pick<Kept, "text" | "flash">, now?: string): Change<T> {
     const draft = this.#draft;
     const flashDraft = this.#flash;
     const tags = this.#newTags;
-    const reached = draft.reach();
+    const reached = now ?? draft.reach();
     const { changes } = draft;
     const flashChanges = flashDraft.changes;
     const newTags = [...tags];
@@ -382,7 +389,7 @@ export class RequestSession<T> implements OpenSession<T> {
       flash,
       newTags,
       settle(text, value) {
-        if (text !== undefined) draft.settle(text, changes, reached, value as T);
+        if (text !== undefined) draft.settle(text, changes, reached, value);
         flashDraft.settle(flash, flashChanges);
         tags.splice(0, newTags.length);
       },

@@ -72,13 +72,13 @@ class SealedSession<T> implements OpenSession<T> {
 
   async get(): Promise<T | undefined> {
     await this.#load();
-    return this.#draft.value;
+    return this.#draft.handOut();
   }
 
   async set(value: T): Promise<void> {
     encode(value, this.#custom);
     await this.#load();
-    this.#draft.value = value;
+    this.#draft.set(value);
   }
 
   async update(update: Update<T>): Promise<T> {
@@ -90,10 +90,12 @@ class SealedSession<T> implements OpenSession<T> {
   async getOrSet(make: () => T | PromiseLike<T>): Promise<T> {
     if (typeof make !== "function") throw invalid("getOrSet must be given a function");
     await this.#load();
-    if (this.#draft.value !== undefined) return this.#draft.value;
-    const value = await make();
-    if (this.#draft.value === undefined) await this.set(value);
-    return this.#draft.value ?? value;
+
+    if (this.#draft.isEmpty) {
+      const value = await make();
+      if (this.#draft.isEmpty) await this.set(value);
+    }
+    return this.#draft.handOut() as T;
   }
 
   async flash(kind: string, message: string): Promise<void> {
@@ -140,6 +142,8 @@ class SealedSession<T> implements OpenSession<T> {
     if (this.#loading === undefined) return "unchanged";
     await this.#loading;
     const reached = this.#draft.reach();
+    const { changes } = this.#draft;
+    const flashChanges = this.#flash.changes;
     const content = this.#content;
     const flash = this.#flash.onTopOf(content === undefined ? NO_FLASH : split(content.stored).flash);
     if (content === undefined && reached === undefined && this.#flash.changes === 0) return "unchanged";
@@ -153,6 +157,8 @@ class SealedSession<T> implements OpenSession<T> {
     const now = this.#definition.clock();
     const id = content === undefined || this.#moves ? generateSessionId() : content.id;
     this.#seal({ id, createdAt: content?.createdAt ?? now, activeAt: now, stored });
+    if (reached !== undefined) this.#draft.settle(reached, changes, reached);
+    this.#flash.settle(flash, flashChanges);
     if (content === undefined) this.#definition.tell("created");
     else if (this.#moves) this.#definition.tell("regenerated");
     else if (this.#renews) this.#definition.tell("renewed");
@@ -244,9 +250,6 @@ class SealedSession<T> implements OpenSession<T> {
           `${LONGEST_COOKIE} with its name: keep it in a storage`,
       );
     }
-    const { text, flash } = split(stored);
-    this.#draft = new Draft(text, this.#draft.value, this.#custom);
-    this.#flash = new FlashDraft(flash);
     this.#content = content;
     this.#sends = { ticket, info: this.#info(content) };
   }

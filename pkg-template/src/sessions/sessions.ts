@@ -61,25 +61,51 @@ export interface OpenSessions<D extends SessionDefinitions> {
   seal(): SentHeader[];
 }
 
+/** Makes the objects that have a session for each definition, made when it is first asked for. */
+function viewOf(
+  definitions: readonly (readonly [string, Definition<unknown>])[],
+): new (held: Held) => object {
+  class View {
+    readonly #held: Held;
+
+    constructor(held: Held) {
+      this.#held = held;
+    }
+
+    static {
+      // On the prototype, once for all requests.
+      Object.setPrototypeOf(this.prototype, null);
+      definitions.forEach(([name, definition], index) => {
+        const get = function (this: View): unknown {
+          return this.#held.session(index, definition);
+        };
+        Object.defineProperty(this.prototype, name, { get, enumerable: true });
+      });
+    }
+  }
+  return View;
+}
+
 export class Held implements OpenSessions<any> {
   readonly sessions: any;
+  readonly #request: RequestHeaders;
+  readonly #byIndex: (OpenSession<unknown> | undefined)[] = [];
   readonly #used: OpenSession<unknown>[] = [];
   #sealed = false;
 
-  constructor(definitions: readonly (readonly [string, Definition<unknown>])[], request: RequestHeaders) {
-    this.sessions = Object.create(null);
-    for (const [name, definition] of definitions) {
-      let session: OpenSession<unknown> | undefined;
-      const get = (): OpenSession<unknown> => {
-        if (session === undefined) {
-          session = definition.open(request);
-          this.#used.push(session);
-          if (this.#sealed) session.seal();
-        }
-        return session;
-      };
-      Object.defineProperty(this.sessions, name, { get, enumerable: true });
+  constructor(View: new (held: Held) => object, request: RequestHeaders) {
+    this.sessions = new View(this);
+    this.#request = request;
+  }
+
+  session(index: number, definition: Definition<unknown>): OpenSession<unknown> {
+    let session = this.#byIndex[index];
+    if (session === undefined) {
+      this.#byIndex[index] = session = definition.open(this.#request);
+      this.#used.push(session);
+      if (this.#sealed) session.seal();
     }
+    return session;
   }
 
   get isUsed(): boolean {
@@ -87,6 +113,11 @@ export class Held implements OpenSessions<any> {
   }
 
   async commit(): Promise<SentHeader[]> {
+    const [only, ...others] = this.#used;
+    if (only !== undefined && others.length === 0) {
+      await only.commit();
+      return this.seal();
+    }
     // All are tried, so that a failure of one leaves no other undecided.
     const ended = await Promise.allSettled(this.#used.map((session) => session.commit()));
     const failed = ended.find((one) => one.status === "rejected");
@@ -126,13 +157,14 @@ export class Held implements OpenSessions<any> {
  */
 export function sessions<D extends SessionDefinitions>(definitions: D): Sessions<D> {
   const all = checkDefinitions(definitions);
-  const held = new WeakMap<object, Held>();
+  const View = viewOf(all);
+  const held = new ByRequest<Held>();
   const open = (request: object, headers: RequestHeaders): Held => {
-    const opened = new Held(all, headers);
+    const opened = new Held(View, headers);
     held.set(request, opened);
     return opened;
   };
-  const isOpen = (request: object): boolean => held.has(request);
+  const isOpen = (request: object): boolean => held.get(request) !== undefined;
   const node = (options: NodeOptions = {}): NodeMiddleware => middleware(open, isOpen, options);
   return {
     fetch: (handler) =>
@@ -178,4 +210,22 @@ function checkDefinitions(definitions: unknown): [string, Definition<unknown>][]
     carriers.add(key);
     return [name, definition as Definition<unknown>];
   });
+}
+
+/**
+ * What belongs to a request: a property of it, since an entry of a `WeakMap` for each request costs the garbage collector as
+ * much as a quarter of all else that a session does.
+ */
+class ByRequest<V> {
+  readonly #key = Symbol("sessions");
+  readonly #ofSealed = new WeakMap<object, V>();
+
+  set(request: object, value: V): void {
+    if (Object.isExtensible(request)) (request as Record<symbol, V>)[this.#key] = value;
+    else this.#ofSealed.set(request, value);
+  }
+
+  get(request: object): V | undefined {
+    return (request as Record<symbol, V | undefined>)[this.#key] ?? this.#ofSealed.get(request);
+  }
 }

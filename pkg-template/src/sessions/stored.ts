@@ -67,13 +67,11 @@ export class StoredSessions<T> {
     return undefined;
   }
 
-  /** The value as the next request will load it; an error for what it could not. */
+  /** The value as the next request will load it, where there is a schema; an error for what that refuses. */
   async validated(text: string | undefined): Promise<T | undefined> {
-    if (text === undefined) return undefined;
-    const value: unknown = JSON.parse(text);
     const { schema } = this.#definition;
-    if (schema === undefined) return value as T;
-    const result = await schema["~standard"].validate(value);
+    if (text === undefined || schema === undefined) return undefined;
+    const result = await schema["~standard"].validate(JSON.parse(text));
     if (result.issues === undefined) return result.value;
     throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
       cause: result.issues,
