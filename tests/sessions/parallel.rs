@@ -194,6 +194,23 @@ fn s1_a_change_while_the_write_is_under_way_is_stored_by_the_next() {
     assert_eq!(client.value(), Some(json!({ "count": 111 })));
 }
 
+#[test]
+fn s1_a_change_during_a_write_is_made_on_what_others_have_put_back_to_what_it_was() {
+    let (mut client, storage) = gated();
+    client.set(json!({ "count": 0 }));
+    let session = client.open();
+    block_on(session.update(counted_by(1))).unwrap();
+    let gate = storage.hold(Call::Set, At::End);
+    let mut committed = start(session.commit());
+    assert!(committed.is_waiting());
+    block_on(session.update(counted_by(100))).unwrap();
+    gate.let_go();
+    committed.end().unwrap();
+    client.set(json!({ "count": 0 }));
+    block_on(session.finish()).unwrap();
+    assert_eq!(client.value(), Some(json!({ "count": 100 })));
+}
+
 /// The commit that is dropped has met a conflict and stands in the queue; those behind it go on.
 #[test]
 fn s1_who_gives_up_waiting_holds_up_nobody() {
