@@ -2,6 +2,7 @@
 import { generateSessionId, SessionStorageMemory } from "sessile";
 import { expiredCookie, sessionCookie, sessionIdsIn } from "./cookie.mjs";
 import { notice, page } from "./page.mjs";
+import { closeRaces, race, raceSteps } from "./races.mjs";
 import { wwwFile } from "./www.mjs";
 
 const nothingHere = "Nothing here. The page is at /, the browser test page at /page/";
@@ -17,13 +18,15 @@ const storage = new SessionStorageMemory({
 });
 
 /** Frees the sessions; every later request is answered with 500. */
-export const close = () => storage.close();
+export const close = () => Promise.all([storage.close(), closeRaces()]);
 
 const routes = [
   { path: /^\/$|^\/room\/[^/]{1,200}$/, methods: { GET: visitPage, HEAD: look } },
   { path: /^\/goodbye$/, methods: { GET: goodbye, HEAD: look } },
   { path: /^\/api\/session$/, methods: { GET: describeSession, HEAD: look } },
   { path: /^\/logout$/, methods: { POST: logout } },
+  { path: new RegExp(`^/race/(${raceSteps.join("|")})$`), methods: { POST: runRace } },
+  { path: /^\/race\/result$/, methods: { GET: runRace, HEAD: look } },
   { path: /^\/page(\/.*)?$/, methods: { GET: sendFile, HEAD: sendFile } },
 ];
 
@@ -123,7 +126,7 @@ async function goodbye({ ids, secure, runtime }) {
 
 // A HEAD request looks and leaves no trace: monitors and link checkers are no visitors.
 async function look({ url }) {
-  const type = url.pathname.startsWith("/api/") ? "application/json" : "text/html; charset=utf-8";
+  const type = /^\/(api|race)\//.test(url.pathname) ? "application/json" : "text/html; charset=utf-8";
   return new Response(null, { headers: { ...commonHeaders, "content-type": type } });
 }
 
@@ -142,6 +145,15 @@ async function logout({ request, url, ids, secure }) {
   }
   for (const id of ids) await storage.invalidate(id);
   return redirect("/goodbye", expiredCookie(secure));
+}
+
+async function runRace({ request, url, secure }) {
+  if (request.method === "POST" && !isFromThisSite(request, url, secure)) {
+    return plain(403, "Race with the buttons of the page itself");
+  }
+  const response = await race(url.pathname.slice("/race/".length), request, secure);
+  for (const [name, value] of Object.entries(commonHeaders)) response.headers.set(name, value);
+  return response;
 }
 
 // SameSite=Lax keeps other sites' forms away, but not those of sibling hosts. Browsers name the source

@@ -1,4 +1,5 @@
 // The demo's HTML: a page with a session on it, and the one after logout.
+import { racePanel, raceScript, raceStyle } from "./race-panel.mjs";
 
 const escapes = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
 
@@ -115,8 +116,10 @@ export function page({ session, address, stats, now, idleTimeout, runtime, nonce
     <p class="hint">
       Open a private window: it gets a session of its own. Log out: the old cookie is worthless from then on.
     </p>
+    ${new Html(racePanel)}
     <script type="module" nonce="${nonce}">
       ${new Html(script)};
+      ${new Html(raceScript)};
     </script>
   `;
   return frame({ title: `${count(visits, "visit")} · sessile`, body, stats, runtime, nonce });
@@ -152,7 +155,7 @@ function frame({ title, body, stats, runtime, nonce }) {
         <title>${title}</title>
         <link rel="icon" href="data:image/svg+xml,${encodeURIComponent(icon)}" />
         <style nonce="${nonce}">
-          ${new Html(style)}
+          ${new Html(style + raceStyle)}
         </style>
       </head>
       <body>

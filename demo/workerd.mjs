@@ -25,7 +25,16 @@ function* filesIn(folder) {
   }
 }
 
-const own = ["worker.mjs", "app.mjs", "cookie.mjs", "page.mjs", "www.mjs"].map((name) => ({
+const own = [
+  "worker.mjs",
+  "app.mjs",
+  "company.mjs",
+  "cookie.mjs",
+  "page.mjs",
+  "race-panel.mjs",
+  "races.mjs",
+  "www.mjs",
+].map((name) => ({
   type: "ESModule",
   path: name,
   contents: readFileSync(join(here, name), "utf8"),

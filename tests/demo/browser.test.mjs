@@ -92,7 +92,7 @@ const cases = {
     const tab = await context.newPage();
     await tab.goto(address);
     const [old] = await context.cookies();
-    await page.getByRole("button", { name: "Log out" }).click();
+    await page.getByRole("button", { name: "Log out", exact: true }).click();
     await page.waitForURL("**/goodbye");
     await page.getByRole("heading", { name: "You are logged out" }).waitFor();
     assert.deepEqual(await context.cookies(), []);
@@ -122,6 +122,74 @@ const cases = {
     assert.deepEqual(await context.cookies(), before);
   },
 
+  "races 50 additions at its button, and shows what the server counted": async () => {
+    const { page, complaints } = await openWindow();
+    await page.goto(address);
+    const button = page.getByRole("button", { name: "50 at once" });
+    await button.click();
+    await page
+      .getByRole("status")
+      .getByText(/^Counted 50 of 50; where the last write wins, \d+ of 50\.$/)
+      .waitFor();
+    assert.equal(await page.locator("#updated").textContent(), "50 of 50");
+    const [, lost] = /^(\d+) of 50$/.exec(await page.locator("#overwritten").textContent());
+    assert.ok(Number(lost) < 50, lost);
+    // What another server counts is shown too, so the page has not made it up.
+    await page.route("**/race/result", async (route) => {
+      const response = await route.fetch();
+      await route.fulfill({ response, json: { ...(await response.json()), counted: 7, additions: 49 } });
+    });
+    await button.click();
+    await page.getByText("Counted 7 of 49; where the last write wins, 7 of 49.").waitFor();
+    assert.equal(await page.locator("#updated").textContent(), "7 of 49");
+    assert.deepEqual(complaints, []);
+  },
+
+  "logs out amid slow requests at its button, by the keyboard": async () => {
+    const { page, context, complaints } = await openWindow();
+    await page.goto(address);
+    const begun = [];
+    page.on("request", (request) => request.url().endsWith("/race/begin") && begun.push(request));
+    await page.getByRole("button", { name: "Log out in the middle" }).focus();
+    await page.keyboard.press("Enter");
+    await page.keyboard.press("Enter");
+    await page
+      .getByRole("status")
+      .getByText("20 of 20 were told that the session has ended. 0 sessions left.")
+      .waitFor();
+    assert.equal(await page.locator("#told").textContent(), "20 of 20");
+    assert.equal(await page.locator("#alive").textContent(), "0");
+    assert.equal(begun.length, 1);
+    assert.equal(await page.evaluate("document.activeElement.id"), "race-logout");
+    const cookies = (await context.cookies()).map(({ name }) => name).sort();
+    assert.deepEqual(cookies, ["race-score", "sid"]);
+    assert.equal(await visits(page), 1);
+    assert.deepEqual(complaints, []);
+  },
+
+  "shows a race that failed as failed, and none of its numbers": async () => {
+    const { page } = await openWindow();
+    await page.goto(address);
+    const outcome = page.locator("#additions-outcome");
+    const button = page.getByRole("button", { name: "50 at once" });
+    const failures = [
+      [(route) => route.fulfill({ status: 500, body: "" }), "The server answered 500."],
+      [(route) => route.abort(), "The server does not answer."],
+      [(route) => route.fulfill({ status: 409, body: "" }), "The race was broken off."],
+    ];
+    for (const [fail, text] of failures) {
+      await page.route("**/race/overwrite", fail);
+      await button.click();
+      await page.getByRole("status").getByText(text).waitFor();
+      assert.equal(await outcome.evaluate((element) => element.className), "outcome failed");
+      assert.equal(await page.locator("#overwritten").textContent(), "–");
+      await page.unroute("**/race/overwrite");
+    }
+    await button.click();
+    await page.getByRole("status").getByText("Counted 50 of 50").waitFor();
+    assert.equal(await outcome.evaluate((element) => element.className), "outcome heard");
+  },
+
   "fits a telephone, and works without scripts": async () => {
     for (const path of ["/", "/goodbye", `/room/${"wide".repeat(40)}`]) {
       const { page } = await openWindow({ viewport: { width: 375, height: 700 }, javaScriptEnabled: true });
@@ -132,7 +200,8 @@ const cases = {
     await page.goto(address);
     await page.getByRole("link", { name: "Visit again" }).click();
     await page.getByText("2", { exact: true }).waitFor();
-    await page.getByRole("button", { name: "Log out" }).click();
+    assert.equal(await page.getByRole("button", { name: "50 at once" }).count(), 0);
+    await page.getByRole("button", { name: "Log out", exact: true }).click();
     await page.getByRole("heading", { name: "You are logged out" }).waitFor();
   },
 };

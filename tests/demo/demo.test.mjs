@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import process from "node:process";
 import { send, sendPipelined, sendRaw, start, visitsOn, Visitor } from "./client.mjs";
+import { checkSecureRace, raceCases } from "./race-cases.mjs";
 
 const [folder, ...command] = process.argv.slice(2);
 if (command.length === 0) throw new Error("Give the demo's folder and the command that starts it");
@@ -386,6 +387,8 @@ it("serves no file but the page's own, whatever it is asked for", async () => {
   }
 });
 
+raceCases(it, port);
+
 it("wrote nothing of an id into its log", async () => {
   const visitor = newVisitor();
   await visitor.visit();
@@ -416,6 +419,7 @@ it("gives browsers on https a __Host- cookie, and takes no other", async () => {
     assert.equal(response.status, 303);
     assert.match(response.headers["set-cookie"][0], /^__Host-sid=; Max-Age=0; Path=\/; .*Secure$/);
     assert.equal((await new Visitor(server.port, old).look()).session, null);
+    await checkSecureRace(server.port);
   } finally {
     const { code, output: text } = await server.stop("SIGINT");
     assert.equal(code, 0, text);

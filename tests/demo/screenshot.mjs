@@ -1,5 +1,5 @@
 // Makes the README's picture of a running demo:
-//   node tests/demo/screenshot.mjs http://localhost:8080 docs/demo.png [--dark] [--size 1100x750] [--scale 2]
+//   node tests/demo/screenshot.mjs http://localhost:8080 docs/demo.png --races [--dark] [--size 1100x750] [--scale 2]
 import process from "node:process";
 import { parseArgs } from "node:util";
 import { chromium } from "playwright-core";
@@ -11,6 +11,7 @@ const { values, positionals } = parseArgs({
     size: { type: "string", default: "1100x750" },
     scale: { type: "string", default: "2" },
     page: { type: "string", default: "/" },
+    races: { type: "boolean", default: false },
   },
 });
 const [address, file] = positionals;
@@ -43,8 +44,15 @@ try {
   await page.goto(new URL(values.page, address).href);
   // A full bar looks like a rule, so the picture is of the page some minutes after the visit.
   await page.clock.fastForward("09:25");
+  if (values.races) {
+    await page.getByRole("button", { name: "50 at once" }).click();
+    await page.getByText("Counted 50 of 50").waitFor();
+    await page.getByRole("button", { name: "Log out in the middle" }).click();
+    await page.getByText("20 of 20 were told").waitFor();
+    await page.mouse.move(0, 0);
+  }
   await page.waitForTimeout(1500);
-  await page.screenshot({ path: file });
+  await page.screenshot({ path: file, fullPage: values.races });
   const overflow = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
   if (overflow > 0) throw new Error(`The page is ${overflow} px wider than the window`);
 } finally {

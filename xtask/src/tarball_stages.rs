@@ -49,6 +49,7 @@ pub fn stages() -> Vec<Stage> {
         Stage { name: "demo-deno", run: |setup| demo(setup, "deno") },
         Stage { name: "demo-bun", run: |setup| demo(setup, "bun") },
         Stage { name: "demo-workerd", run: |setup| demo(setup, "workerd") },
+        Stage { name: "demo-chromium", run: demo_in_chromium },
     ]
 }
 
@@ -252,9 +253,23 @@ fn bundler(setup: &Setup, name: &str) -> Result<Counts> {
 
 /// The demo's server as `cargo xtask demo` starts it, asked by an HTTP client.
 fn demo(setup: &Setup, runtime: &str) -> Result<Counts> {
+    summed_up(&mut demo_test(setup, "demo.test.mjs", runtime)?)
+}
+
+/// The demo's page as a person meets it.
+fn demo_in_chromium(setup: &Setup) -> Result<Counts> {
+    let browser = &setup.chromium()?.browser;
+    summed_up(demo_test(setup, "browser.test.mjs", "node")?.env("CHROMIUM", browser))
+}
+
+fn demo_test(setup: &Setup, file: &str, runtime: &str) -> Result<Command> {
     let words = demo::prepare(&setup.root, setup.package()?, runtime)?;
     let mut test = command(setup.runtime("node24")?);
-    test.arg(setup.root.join("tests/demo/demo.test.mjs")).arg(demo::folder(&setup.root)).args(words);
-    let ended = tee(&mut test)?;
+    test.arg(setup.root.join("tests/demo").join(file)).arg(demo::folder(&setup.root)).args(words);
+    Ok(test)
+}
+
+fn summed_up(test: &mut Command) -> Result<Counts> {
+    let ended = tee(test)?;
     Ok(count_summary(&ended.output).judged(ended.ok))
 }
