@@ -1,3 +1,5 @@
+import { checkStored } from "./json.js";
+
 /** Messages that wait to be shown, by their kind. */
 export type Flash = Readonly<Record<string, readonly string[]>>;
 
@@ -87,6 +89,8 @@ export function split(stored: string): { readonly text: string | undefined; read
   if (!isObject(record) || !Object.hasOwn(record, FLASH)) return plain;
   const { [FLASH]: flash, ...rest } = record;
   if (!isFlash(flash)) return plain;
+  // What JSON cannot carry would be another value below.
+  checkStored(rest);
   const keys = Object.keys(rest);
   if (keys.length === 0) return { text: undefined, flash };
   const isValue = keys.length === 1 && keys[0] === VALUE;

@@ -48,9 +48,9 @@ export class StoredSessions<T> {
       found = await records.read(id);
       if (found === undefined) return undefined;
       if (isMoved(found.text)) return "moved";
-      checkStored(found.text);
       parts = split(found.text);
       data = parts.text === undefined ? undefined : JSON.parse(parts.text);
+      if (data !== undefined) checkStored(data);
     } catch (error) {
       if (!(error instanceof SyntaxError) && !hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
       return this.#report("damaged", error);
