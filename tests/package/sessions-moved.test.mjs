@@ -65,6 +65,26 @@ describe("sessions, given another id", () => {
     }
   });
 
+  it("S3_a_session_that_has_got_another_id_can_be_changed_further_in_the_same_request", async () => {
+    let now = 1_000_000;
+    const clock = () => now;
+    const { client, handler } = appOf(new SessionStorageMemory({ clock }), { clock });
+    await client.send((user) => user.set({ n: 0 }));
+    now += 1_000;
+    await client.send(async (user) => {
+      await user.regenerate();
+      equal(await user.commit(), "written");
+      const other = request(`user=${user.id}`);
+      await user.update(({ n, ...rest }) => ({ ...rest, n: n + 1 }));
+      await handler(other, (same) => same.update((value) => ({ ...value, theirs: true })));
+      equal(await user.commit(), "written");
+      await user.regenerate();
+      equal(await user.commit(), "written");
+      await user.update((value) => ({ ...value, last: true }));
+    });
+    same(await valueOf(client), { theirs: true, n: 1, last: true });
+  });
+
   it("S3_an_old_id_brings_nobody_in", async () => {
     const { handler, before, storage } = await loggedIn();
     const id = before.slice("user=".length);

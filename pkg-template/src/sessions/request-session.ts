@@ -320,7 +320,8 @@ export class RequestSession<T> implements OpenSession<T> {
         continue;
       }
       const now = { ...info, ...expiry(info, clock()), revision: next.revision, tags };
-      this.#kept = { id: next.id, text, flash: change.flash, info: now };
+      // The storage counts another beginning for it.
+      this.#kept = { id: next.id, text, flash: change.flash, info: now, isOwn: true };
       change.settle(text, value);
       this.#moves = false;
       this.#send("regenerated");
