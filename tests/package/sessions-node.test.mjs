@@ -171,7 +171,12 @@ describe("sessions in node:http", () => {
     const handler = async (req, res) => {
       await req.sessions.user.set({ name: "Ada" });
       equal(res.headersSent, false);
-      const own = (res.setHeader = res.setHeader.bind(res));
+      // Somebody else has replaced it before.
+      const original = res.setHeader.bind(res);
+      res.setHeader = (name, value) => {
+        told.push(name);
+        return original(name, value);
+      };
       res.setHeader("x-answer", "first");
       res.write("first");
       for (const change of [
@@ -190,7 +195,7 @@ describe("sessions in node:http", () => {
       res.statusCode = 500;
       res.end();
       res.write("second");
-      res.end("second", () => told.push(res.setHeader === own));
+      res.end("second");
     };
     await serving({ handler }, async (send) => {
       const answer = await send();
@@ -198,7 +203,7 @@ describe("sessions in node:http", () => {
       matches(answer.cookies[0], /^user=/);
     });
     same(codes, Array(4).fill("ERR_HTTP_HEADERS_SENT"));
-    same(told, [true], "what was replaced is there again");
+    same(told, ["x-answer", "set-cookie", "cache-control"], "what was replaced is called again");
   });
 
   it("what is still being sent when the commit fails is dropped", async () => {

@@ -7,6 +7,8 @@ const METHODS = ["writeHead", "write", "end", "flushHeaders"] as const;
 type Method = (typeof METHODS)[number];
 type Call = readonly [method: Method, given: any[]];
 
+const HEADER_METHODS = ["setHeader", "appendHeader", "removeHeader"] as const;
+
 type Listener = (...given: any[]) => void;
 
 /**
@@ -118,16 +120,23 @@ class Waiting {
   readonly #calls: Call[] = [];
   readonly #response: NodeResponse;
   readonly #statusCode: number;
-  readonly #replaced: (readonly [name: string, own: PropertyDescriptor | undefined])[] = [];
   #isEnded = false;
+  #isOver = false;
 
   constructor(response: NodeResponse) {
     this.#response = response;
     this.#statusCode = response.statusCode;
     // Or an error handler would write its answer upon this one, or find that it cannot when this one is out.
-    this.#replace("headersSent", { get: () => true });
-    for (const name of ["setHeader", "appendHeader", "removeHeader"]) {
-      this.#replace(name, { value: refuse, writable: true });
+    // What is put on the response stays there: one of which a property was deleted is slow in all that follows.
+    const isSent = headersSentOf(response);
+    Object.defineProperty(response, "headersSent", {
+      get: () => !this.#isOver || isSent(),
+      configurable: true,
+    });
+    for (const name of HEADER_METHODS) {
+      const original = response[name];
+      response[name] = (...given: any[]): any =>
+        this.#isOver ? Reflect.apply(original, response, given) : refuse();
     }
   }
 
@@ -142,18 +151,17 @@ class Waiting {
 
   /** Gives the response back as it was; answers the calls. */
   end(): Call[] {
-    for (const [name, own] of this.#replaced) {
-      Reflect.deleteProperty(this.#response, name);
-      if (own !== undefined) Object.defineProperty(this.#response, name, own);
-    }
+    this.#isOver = true;
     this.#response.statusCode = this.#statusCode;
     return this.#calls;
   }
+}
 
-  #replace(name: string, by: PropertyDescriptor): void {
-    this.#replaced.push([name, Object.getOwnPropertyDescriptor(this.#response, name)]);
-    Object.defineProperty(this.#response, name, { ...by, configurable: true });
-  }
+function headersSentOf(response: NodeResponse): () => unknown {
+  const own = Object.getOwnPropertyDescriptor(response, "headersSent");
+  const prototype: object = Object.getPrototypeOf(response);
+  if (own === undefined) return () => Reflect.get(prototype, "headersSent", response);
+  return () => (own.get === undefined ? own.value : Reflect.apply(own.get, response, []));
 }
 
 function refuse(): never {

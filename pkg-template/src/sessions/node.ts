@@ -18,8 +18,9 @@ export interface NodeResponse {
   readonly headersSent: boolean;
   getHeader(name: string): number | string | readonly string[] | undefined;
   getHeaderNames(): string[];
-  setHeader(name: string, value: string | readonly string[]): unknown;
-  removeHeader(name: string): void;
+  setHeader(...given: any[]): any;
+  appendHeader(...given: any[]): any;
+  removeHeader(...given: any[]): void;
   writeHead(...given: any[]): any;
   write(...given: any[]): boolean;
   end(...given: any[]): any;
