@@ -1,4 +1,4 @@
-//! The contract on native targets, on three executors; and what needs real threads.
+//! The contract on native targets, on up to three executors; and what needs real threads.
 #![cfg(not(target_arch = "wasm32"))]
 #![allow(clippy::unwrap_used, clippy::panic, clippy::similar_names)]
 
@@ -32,6 +32,15 @@ fn on_smol<F: Future<Output: Send> + Send + 'static>(case: F) -> F::Output {
     smol::block_on(smol::spawn(case))
 }
 
+macro_rules! on_one_executor {
+    ($($subject:ident: $harness:expr;)*) => {$(
+        mod $subject {
+            use super::*;
+            conformance::conformance_tests!(#[test] super::on_tokio, $harness);
+        }
+    )*};
+}
+
 macro_rules! on_three_executors {
     ($($subject:ident: $harness:expr;)*) => {$(
         mod $subject {
@@ -52,16 +61,20 @@ macro_rules! on_three_executors {
     )*};
 }
 
+// What differs between executors is who polls, and on which thread: these meet all of it.
 on_three_executors! {
     memory: Memory;
+    simplified_shared_slow: Simplified::shared().slow();
+    directory: Folders::relaxed();
+    cached_directory: Cached(Folders::relaxed());
+}
+
+on_one_executor! {
     simplified_exclusive: Simplified::exclusive();
     simplified_shared: Simplified::shared();
     simplified_exclusive_slow: Simplified::exclusive().slow();
-    simplified_shared_slow: Simplified::shared().slow();
-    directory: Folders::relaxed();
     directory_strict: Folders::strict();
     cached_memory: Cached(Memory);
-    cached_directory: Cached(Folders::relaxed());
     cached_simplified_slow: Cached(Simplified::exclusive().slow());
     sealed_memory: Sealed(Memory);
     sealed_directory: Sealed(Folders::relaxed());

@@ -13,12 +13,3 @@ mod directory {
 
     conformance_tests!(#[wasm_bindgen_test] async Databases::new());
 }
-
-mod sealed_directory {
-    use sessile::conformance::conformance_tests;
-    use wasm_bindgen_test::wasm_bindgen_test;
-
-    use crate::subjects::{databases::Databases, sealing::Sealed};
-
-    conformance_tests!(#[wasm_bindgen_test] async Sealed(Databases::new()));
-}

@@ -18,7 +18,7 @@ import { RULES, Rules } from "./rules.mjs";
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    kills: { type: "string", default: process.env.CRASH_KILLS ?? "200" },
+    kills: { type: "string", default: process.env.CRASH_KILLS ?? "120" },
     seed: { type: "string", default: String(Date.now() % 1_000_000) },
     app: { type: "string" },
     native: { type: "string" },

@@ -28,7 +28,7 @@ const COVERAGE: &str = "--cfg fuzzing -Cpasses=sancov-module \
     -Cllvm-args=-simplifycfg-branch-fold-threshold=0 -Ccodegen-units=1";
 
 /// For each target, unless `FUZZ_SECONDS` in the environment asks for more.
-const SECONDS: u64 = 10;
+const SECONDS: u64 = 4;
 
 fn fuzz(setup: &Setup) -> Result<Counts> {
     let seconds = match std::env::var("FUZZ_SECONDS") {

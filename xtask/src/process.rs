@@ -13,7 +13,7 @@ use std::{
 use anyhow::{Context as _, Result, bail};
 
 /// No compiler and no test is silent for so long; what hangs must not hang the run.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(360);
 
 /// What a program said and whether it ended well.
 pub struct Ended {

@@ -115,28 +115,40 @@ function tell(calls: readonly Call[], error: unknown): void {
   }
 }
 
+const WAITING = Symbol("waiting");
+
+type Held = NodeResponse & { [WAITING]?: Waiting };
+
+/** The same for all responses: a getter of its own would make each of them an object of a shape of its own, and slow. */
+const HEADERS_SENT = {
+  configurable: true,
+  get(this: Held): unknown {
+    return (
+      this[WAITING]?.isOver === false ||
+      Reflect.get(Object.getPrototypeOf(this) as object, "headersSent", this)
+    );
+  },
+};
+
 /** The calls that wait. Meanwhile the response is as one whose headers have been sent. */
 class Waiting {
   readonly #calls: Call[] = [];
   readonly #response: NodeResponse;
   readonly #statusCode: number;
   #isEnded = false;
-  #isOver = false;
+  isOver = false;
 
   constructor(response: NodeResponse) {
     this.#response = response;
     this.#statusCode = response.statusCode;
     // Or an error handler would write its answer upon this one, or find that it cannot when this one is out.
     // What is put on the response stays there: one of which a property was deleted is slow in all that follows.
-    const isSent = headersSentOf(response);
-    Object.defineProperty(response, "headersSent", {
-      get: () => !this.#isOver || isSent(),
-      configurable: true,
-    });
+    (response as Held)[WAITING] = this;
+    Object.defineProperty(response, "headersSent", HEADERS_SENT);
     for (const name of HEADER_METHODS) {
       const original = response[name];
       response[name] = (...given: any[]): any =>
-        this.#isOver ? Reflect.apply(original, response, given) : refuse();
+        this.isOver ? Reflect.apply(original, response, given) : refuse();
     }
   }
 
@@ -151,17 +163,10 @@ class Waiting {
 
   /** Gives the response back as it was; answers the calls. */
   end(): Call[] {
-    this.#isOver = true;
+    this.isOver = true;
     this.#response.statusCode = this.#statusCode;
     return this.#calls;
   }
-}
-
-function headersSentOf(response: NodeResponse): () => unknown {
-  const own = Object.getOwnPropertyDescriptor(response, "headersSent");
-  const prototype: object = Object.getPrototypeOf(response);
-  if (own === undefined) return () => Reflect.get(prototype, "headersSent", response);
-  return () => (own.get === undefined ? own.value : Reflect.apply(own.get, response, []));
 }
 
 function refuse(): never {
