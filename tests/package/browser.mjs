@@ -100,9 +100,12 @@ async function launched(options, tries = 5) {
 
 async function openPuppeteer({ quota, ...options }) {
   const browser = await launched(options);
-  const [page = await browser.newPage()] = await browser.pages();
+  const firefox = options.browser === "firefox";
+  // In the tab that Firefox starts with, its own agent now and then throws "Permission denied to access property
+  // "length"" beside the script that each new document begins with, and says that the page did.
+  const [page = await browser.newPage()] = firefox ? [] : await browser.pages();
   // Firefox takes its quota from its profile.
-  return pageOf(browser, page, options.browser === "firefox" ? undefined : quota);
+  return pageOf(browser, page, firefox ? undefined : quota);
 }
 
 async function pageOf(browser, page, quota) {
