@@ -154,7 +154,7 @@ macro_rules! __conformance_with {
             #[allow(non_snake_case)]
             # $attribute
             async fn $name() -> ::core::result::Result<(), $crate::conformance::Broken> {
-                $crate::conformance::check(&$harness, stringify!($name)).await
+                $crate::conformance::__check(::std::boxed::Box::new($harness), stringify!($name)).await
             }
         )*
     };
@@ -164,7 +164,7 @@ macro_rules! __conformance_with {
             # $attribute
             fn $name() -> ::core::result::Result<(), $crate::conformance::Broken> {
                 let run = $run;
-                run(async { $crate::conformance::check(&$harness, stringify!($name)).await })
+                run($crate::conformance::__check(::std::boxed::Box::new($harness), stringify!($name)))
             }
         )*
     };

@@ -4,7 +4,7 @@
 //   database.mjs chromium|firefox|webkit --app FOLDER [--kills N]
 //
 // `--app` is where the npm package is installed.
-import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -20,7 +20,7 @@ import { Rules } from "./rules.mjs";
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    kills: { type: "string", default: process.env.CRASH_KILLS ?? "20" },
+    kills: { type: "string", default: process.env.CRASH_KILLS ?? "12" },
     app: { type: "string" },
   },
 });
@@ -62,18 +62,20 @@ async function listen() {
 
 const manifest = JSON.parse(readFileSync(join(values.app, "node_modules/sessile/package.json"), "utf8"));
 const entry = join("/node_modules/sessile", manifest.exports["."].default ?? manifest.exports["."]);
+const pages = `crash-${engine}`;
+mkdirSync(join(values.app, pages), { recursive: true });
 for (const name of ["database-writer.mjs", "database-content.mjs"]) {
-  copyFileSync(new URL(name, import.meta.url), join(values.app, name));
+  copyFileSync(new URL(name, import.meta.url), join(values.app, pages, name));
 }
 writeFileSync(
-  join(values.app, "crash.html"),
+  join(values.app, pages, "crash.html"),
   '<!doctype html><title>crash</title><script type="module" src="database-writer.mjs"></script>',
 );
 
 /** Starts a tab or a worker that writes, in a browser that was just started. */
 async function start(page, origin, { name, durability, isTab }, reports) {
   const query = new URLSearchParams({ entry, name, durability, reports, life: String(ledger.life) });
-  const url = `${origin}/${isTab ? "crash.html" : "database-writer.mjs"}?${query}`;
+  const url = `${origin}/${pages}/${isTab ? "crash.html" : "database-writer.mjs"}?${query}`;
   if (isTab) await page.open(url);
   else await page.evaluate((address) => void new Worker(address, { type: "module" }), url);
 }
@@ -85,7 +87,7 @@ const reports = `http://127.0.0.1:${listener.address().port}/`;
 const look = (page, work) =>
   page.evaluate(
     async (address, what) => {
-      const { survey, sweep } = await import(`${location.origin}/database-writer.mjs`);
+      const { survey, sweep } = await import(new URL("database-writer.mjs", location.href).href);
       return { survey, sweep }[what](address);
     },
     entry,
@@ -98,7 +100,7 @@ let page;
 try {
   for (let kill = 0; kill <= kills; kill += 1) {
     page = await openPage(engine, { profile });
-    await page.goto(`${server.origin}/crash.html`);
+    await page.goto(`${server.origin}/${pages}/crash.html`);
     ledger.check(await look(page, "survey"));
     if (kill === kills) break;
     ledger.begin();

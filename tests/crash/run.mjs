@@ -66,7 +66,7 @@ const ids = chooseIds();
 const rules = new Rules(RULES);
 const history = new History(rules, ids);
 
-const program = join(values.app ?? place, "crash-writer.mjs");
+const program = join(values.app ?? place, `crash-writer-${kind}.mjs`);
 if (kind !== "native") copyFileSync(new URL("writer.mjs", import.meta.url), program);
 
 let journals = 0;

@@ -28,7 +28,7 @@ export function holdDatabase(name, version) {
 
 /** Removes all that the site keeps, as a person does who clears its data. */
 export async function clearSite() {
-  await (await fetch(`${location.origin}/suite.html?clear-site-data`, { cache: "no-store" })).text();
+  await (await fetch(`${location.pathname}?clear-site-data`, { cache: "no-store" })).text();
 }
 
 /** What a database holds: the keys of each of its stores. */

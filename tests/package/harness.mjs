@@ -41,6 +41,7 @@ export async function run(log) {
   const stopWatching = onUnhandledRejection((reason) => fail(`${running}: unhandled rejection`, reason));
   let toldPassed = 0;
   let toldFailed = 0;
+  let began = performance.now();
   for (const [index, { group, name, body }] of cases.entries()) {
     running = name;
     log(RUNNING_MARK + name);
@@ -55,8 +56,9 @@ export async function run(log) {
     await pause(0);
     if (failed === failedBefore) passed += 1;
     if (cases[index + 1]?.group !== group) {
-      log(`  ${group}: ${passed - toldPassed} passed, ${failed - toldFailed} failed`);
-      [toldPassed, toldFailed] = [passed, failed];
+      const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+      log(`  ${group}: ${passed - toldPassed} passed, ${failed - toldFailed} failed, ${seconds} s`);
+      [toldPassed, toldFailed, began] = [passed, failed, performance.now()];
     }
   }
   await pause(50);

@@ -15,8 +15,9 @@ const imports = Object.fromEntries(
     join("/node_modules/sessile", typeof target === "string" ? target : target.default),
   ]),
 );
+const file = `suite-${engine}.html`;
 writeFileSync(
-  join(app, "suite.html"),
+  join(app, file),
   `<!doctype html><title>suite</title><script type="importmap">${JSON.stringify({ imports })}</script><body></body>`,
 );
 
@@ -27,7 +28,7 @@ const options =
 
 async function runOnPage(page, origin) {
   page.onConsole(({ text }) => console.log(text));
-  await page.goto(`${origin}/suite.html`);
+  await page.goto(`${origin}/${file}`);
   const counted = await page.evaluate(
     async (name, kind, wasmUrl, quota) => {
       const { runSuite } = await import(`${location.origin}/suite.mjs`);

@@ -1,6 +1,6 @@
 //! Debian's packages: installed where nobody is surprised by it, named everywhere else.
 
-use std::path::Path;
+use std::{path::Path, sync::Mutex};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -11,6 +11,9 @@ use crate::{
 
 /// Installs `packages` as root on Debian or with `CI=true`; elsewhere fails with the command to run.
 pub fn install(packages: &[&str], reason: &str) -> Result<()> {
+    // apt-get waits for nobody.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let list = packages.join(" ");
     if !is_debian() {
         bail!("{reason}; on Debian these packages bring it: {list}");

@@ -56,11 +56,9 @@ impl Chromium {
     }
 
     /// Writes how chromedriver shall start the browser, for `wasm-bindgen-test-runner`.
-    pub fn write_capabilities(&self, root: &Path) -> Result<PathBuf> {
-        let path = root.join("target/webdriver.json");
+    pub fn write_capabilities(&self, path: &Path) -> Result<()> {
         let options = json!({ "binary": self.browser, "args": FLAGS });
-        fs::write(&path, json!({ "goog:chromeOptions": options }).to_string())?;
-        Ok(path)
+        Ok(fs::write(path, json!({ "goog:chromeOptions": options }).to_string())?)
     }
 }
 

@@ -10,12 +10,7 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{
-    build::{self, Package},
-    installed, npm, option_value,
-    process::command,
-    report::step,
-};
+use crate::{build, installed, npm, option_value, process::command, report::step};
 
 pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let mut runtime = "node".to_owned();
@@ -39,7 +34,8 @@ pub fn demo(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     }
     known(&runtime)?;
     let package = build::build(root)?;
-    let words = prepare(root, &package, &runtime)?;
+    installed::place(&package, &folder(root))?;
+    let words = words(root, &runtime)?;
     step(&format!("starting the demo on {runtime}"));
     let mut server = command(&words[0]);
     // In place of this program, so that Ctrl-C and every other signal reach the server itself.
@@ -51,11 +47,9 @@ pub fn folder(root: &Path) -> PathBuf {
     root.join("demo")
 }
 
-/// Puts everything into the demo's folder and answers the command that starts the server there.
-pub fn prepare(root: &Path, package: &Package, runtime: &str) -> Result<Vec<OsString>> {
+/// Brings what the demo needs beside the package, and answers the command that starts the server in the demo's folder.
+pub fn words(root: &Path, runtime: &str) -> Result<Vec<OsString>> {
     let arguments = known(runtime)?;
-    let folder = folder(root);
-    installed::place(package, &folder)?;
     // The browser test page measures the storage beside these.
     npm::install(&root.join("benches"))?;
     let program = if runtime == "node" {
@@ -65,7 +59,7 @@ pub fn prepare(root: &Path, package: &Package, runtime: &str) -> Result<Vec<OsSt
         npm::install(&tests)?;
         if runtime == "workerd" {
             // A program of Node starts workerd, and needs a newer one than the machine may have.
-            installed::link(&tests, "miniflare", &folder)?;
+            installed::link(&tests, "miniflare", &folder(root))?;
             npm::runtime(&tests, "node24")?
         } else {
             npm::runtime(&tests, runtime)?

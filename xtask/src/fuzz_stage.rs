@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     process::{cargo, command, read, tee},
-    report::{Counts, step},
+    report::{Counts, say, step},
     test::{Setup, Stage},
 };
 
@@ -89,7 +89,8 @@ fn run(root: &Path, name: &str, program: &Path, seconds: u64) -> Result<bool> {
     for entry in fs::read_dir(&crashes)? {
         let path = entry?.path();
         let hex: String = fs::read(&path)?.iter().map(|byte| format!("{byte:02x}")).collect();
-        println!("{name} fails for {hex}\nagain: {} {}", program.display(), path.display());
+        let again = format!("{} {}", program.display(), path.display());
+        say(format_args!("{name} fails for {hex}\nagain: {again}"));
     }
     Ok(ended.ok && runs(&ended.output) > 0)
 }

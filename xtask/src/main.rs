@@ -9,6 +9,7 @@ mod demo;
 mod example;
 mod fuzz_stage;
 mod installed;
+mod lanes;
 mod npm;
 mod process;
 mod readme;
@@ -26,7 +27,8 @@ use anyhow::{Context as _, Result, bail};
 
 const HELP: &str = "\
 cargo xtask build                            the npm package, in pkg/
-cargo xtask test [--only NAME]... [--list]   everything that must pass; NAME is a stage, or how its name begins
+cargo xtask test [--only NAME]... [--lanes NUMBER] [--list]
+                                             everything that must pass; NAME is a stage, or how its name begins
 cargo xtask demo [--runtime node|deno|bun|workerd] [--port 8080]
 cargo xtask bench NAME [ARGUMENT]...         runs benches/NAME.mjs, such as `memory`";
 

@@ -6,6 +6,7 @@ use std::{
     hash::{DefaultHasher, Hash as _, Hasher as _},
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -18,6 +19,8 @@ use crate::{
 /// Installs what the folder's lock file says, unless that is already there. No package's script is run:
 /// nothing is executed but what a test starts.
 pub fn install(folder: &Path) -> Result<()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let lock = fs::read(folder.join("package-lock.json"))
         .with_context(|| format!("cannot read {}", folder.join("package-lock.json").display()))?;
     let mut hasher = DefaultHasher::new();

@@ -12,6 +12,8 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+use crate::report::say;
+
 /// No compiler and no test is silent for so long; what hangs must not hang the run.
 const PATIENCE: Duration = Duration::from_secs(360);
 
@@ -72,7 +74,7 @@ pub fn tee(command: &mut Command) -> Result<Ended> {
                 if let Some(running) = line.strip_prefix(RUNNING_MARK) {
                     at = format!(" at {running}");
                 } else if !is_routine(&line) {
-                    println!("{line}");
+                    say(&line);
                 }
                 output.push_str(&line);
                 output.push('\n');
@@ -81,7 +83,8 @@ pub fn tee(command: &mut Command) -> Result<Ended> {
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 child.kill()?;
                 child.wait()?;
-                println!("{} hung{at}: stopped after {} s without a sign", name(command), PATIENCE.as_secs());
+                let silent = PATIENCE.as_secs();
+                say(format_args!("{} hung{at}: stopped after {silent} s without a sign", name(command)));
                 return Ok(Ended { ok: false, output });
             }
         }

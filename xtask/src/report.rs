@@ -1,14 +1,37 @@
 //! What is told while it goes on, and the counts at the end.
 
 use std::{
+    cell::Cell,
     fmt,
     ops::AddAssign,
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
+thread_local! {
+    /// Whose lines this thread says, while others say theirs.
+    static STAGE: Cell<Option<&'static str>> = const { Cell::new(None) };
+}
+
+/// Prints lines, with the stage they are of where several run at once.
+pub fn say(text: impl fmt::Display) {
+    let Some(stage) = STAGE.get() else {
+        println!("{text}");
+        return;
+    };
+    let text = text.to_string();
+    let lines: Vec<_> = text.lines().map(|line| format!("{stage:>14} | {line}")).collect();
+    println!("{}", lines.join("\n"));
+}
+
+/// From now on this thread says what is of `stage`.
+pub fn label(stage: &'static str) {
+    STAGE.set(Some(stage));
+}
+
 /// Tells that something begins which may take a while.
 pub fn step(text: &str) {
-    println!("· {text}");
+    say(format_args!("· {text}"));
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -26,7 +49,7 @@ impl Counts {
     /// A run that claims nothing cannot be a success, nor one that ended badly without naming a failure.
     pub fn judged(self, ended_well: bool) -> Self {
         if self.failed == 0 && (!ended_well || self.passed == 0) {
-            println!("this run ended badly, or without one test");
+            say("this run ended badly, or without one test");
             return Self { failed: 1, ..self };
         }
         self
@@ -46,37 +69,49 @@ impl fmt::Display for Counts {
     }
 }
 
-/// The stages of a run as they end.
+/// The stages of a run, each with its place in it, as they end.
 pub struct Report {
     began: Instant,
-    stages: Vec<(&'static str, Counts, Duration)>,
+    of: usize,
+    ended: Mutex<Vec<(usize, &'static str, Counts, Duration)>>,
 }
 
 impl Report {
-    pub fn new() -> Self {
-        Self { began: Instant::now(), stages: Vec::new() }
+    pub fn new(of: usize) -> Self {
+        Self { began: Instant::now(), of, ended: Mutex::default() }
     }
 
-    pub fn begin(&self, name: &str, number: usize, of: usize) {
-        println!("\n=== {name} ({number} of {of}, after {})", clock(self.began.elapsed()));
-    }
-
-    pub fn end(&mut self, name: &'static str, counts: Counts, took: Duration) {
+    /// Does the work of the stage in that place, counted from one.
+    pub fn stage(&self, place: usize, name: &'static str, work: impl FnOnce() -> Counts) {
+        let began = Instant::now();
+        println!("\n=== {name} ({place} of {}, after {})", self.of, clock(self.began.elapsed()));
+        let counts = work();
+        let took = began.elapsed();
         println!("--- {name}: {counts}, {}", clock(took));
-        self.stages.push((name, counts, took));
+        self.ended.lock().expect("no stage panics").push((place, name, counts, took));
+    }
+
+    /// The stages that have ended, as the list has them.
+    #[cfg(test)]
+    pub fn names(&self) -> Vec<&'static str> {
+        let mut ended = self.ended.lock().expect("no stage panics").clone();
+        ended.sort_unstable_by_key(|(place, ..)| *place);
+        ended.into_iter().map(|(_, name, ..)| name).collect()
     }
 
     /// Prints the table and the sum, which is the last line, and says whether all is well.
     pub fn close(self) -> bool {
+        let mut ended = self.ended.into_inner().expect("no stage panics");
+        ended.sort_unstable_by_key(|(place, ..)| *place);
         println!("\n{:<16} {:>7} {:>7} {:>7}", "stage", "passed", "failed", "time");
         let mut sum = Counts::default();
-        for (name, counts, took) in &self.stages {
+        for (_, name, counts, took) in &ended {
             println!("{name:<16} {:>7} {:>7} {:>7}", counts.passed, counts.failed, clock(*took));
             sum += *counts;
         }
         println!("{:<16} {:>7} {:>7} {:>7}\n", "", "", "", clock(self.began.elapsed()));
         println!("{sum}");
-        sum.failed == 0 && sum.passed > 0
+        sum.failed == 0 && sum.passed > 0 && ended.len() == self.of
     }
 }
 

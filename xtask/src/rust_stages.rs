@@ -100,10 +100,10 @@ fn wasm_tests(setup: &Setup, test: &str, in_browser: bool) -> Result<Counts> {
         )
         .env("WASM_BINDGEN_TEST_TIMEOUT", "150");
     if in_browser {
+        let capabilities = setup.root.join(format!("target/{test}.webdriver.json"));
         let chromium = setup.chromium()?;
-        command
-            .env("CHROMEDRIVER", &chromium.driver)
-            .env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", chromium.write_capabilities(&setup.root)?);
+        chromium.write_capabilities(&capabilities)?;
+        command.env("CHROMEDRIVER", &chromium.driver).env("WASM_BINDGEN_TEST_WEBDRIVER_JSON", capabilities);
     }
     let ended = tee(&mut command)?;
     Ok(count_test_results(&ended.output).judged(ended.ok))

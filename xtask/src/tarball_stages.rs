@@ -10,7 +10,7 @@ use crate::{
     demo, example, installed, npm,
     process::{command, tee},
     readme,
-    report::{Counts, count_marked, count_summary, step},
+    report::{Counts, count_marked, count_summary, say, step},
     test::{Setup, Stage},
 };
 
@@ -70,8 +70,9 @@ fn prettier(setup: &Setup) -> Result<Counts> {
 
 fn size(setup: &Setup) -> Result<Counts> {
     let package = setup.package()?;
-    println!("{} raw", kilobytes(package.wasm_bytes));
-    println!("{} gzipped, of at most {}", kilobytes(package.wasm_gzipped), kilobytes(GZIPPED_LIMIT));
+    say(format_args!("{} raw", kilobytes(package.wasm_bytes)));
+    let gzipped = kilobytes(package.wasm_gzipped);
+    say(format_args!("{gzipped} gzipped, of at most {}", kilobytes(GZIPPED_LIMIT)));
     Ok(Counts::one(package.wasm_gzipped <= GZIPPED_LIMIT))
 }
 
@@ -130,7 +131,11 @@ fn readme_examples(setup: &Setup) -> Result<Counts> {
     let mut counts = Counts::default();
     for example in &examples {
         let broken = ended.output.lines().any(|line| line.starts_with(&format!("{}(", example.file_name())));
-        println!("README.md:{} {}", example.line, if broken { "does not compile" } else { "compiles" });
+        say(format_args!(
+            "README.md:{} {}",
+            example.line,
+            if broken { "does not compile" } else { "compiles" }
+        ));
         counts += Counts::one(!broken);
     }
     counts = counts.judged(ended.ok);
@@ -142,7 +147,7 @@ fn readme_examples(setup: &Setup) -> Result<Counts> {
             Some(line) => format!("does not print {line:?} but\n{}", ran.output),
             None => "runs".into(),
         };
-        println!("README.md:{} {why}", example.line);
+        say(format_args!("README.md:{} {why}", example.line));
         counts += Counts::one(ran.ok && missing.is_none());
     }
     Ok(counts)
@@ -263,7 +268,7 @@ fn demo_in_chromium(setup: &Setup) -> Result<Counts> {
 }
 
 fn demo_test(setup: &Setup, file: &str, runtime: &str) -> Result<Command> {
-    let words = demo::prepare(&setup.root, setup.package()?, runtime)?;
+    let words = setup.demo(runtime)?;
     let mut test = command(setup.runtime("node24")?);
     test.arg(setup.root.join("tests/demo").join(file)).arg(demo::folder(&setup.root)).args(words);
     Ok(test)

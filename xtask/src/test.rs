@@ -1,21 +1,22 @@
 //! `cargo xtask test`: everything that must pass, stage by stage.
 
 use std::{
-    cell::OnceCell,
     collections::BTreeSet,
+    ffi::OsString,
     path::{Path, PathBuf},
     process::ExitCode,
-    time::Instant,
+    sync::OnceLock,
+    thread,
 };
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 
 use crate::{
     browsers::{self, Chromium},
     build::{self, Package},
-    crash_stages, fuzz_stage,
+    crash_stages, demo, fuzz_stage,
     installed::{self, App},
-    npm, option_value,
+    lanes, npm, option_value,
     report::{Counts, Report},
     rust_stages, tarball_stages,
     toolchain::Toolchain,
@@ -32,28 +33,30 @@ pub struct Stage {
 /// that needs it fails with the same words.
 pub struct Setup {
     pub root: PathBuf,
-    toolchain: OnceCell<Result<Toolchain, String>>,
-    chromium: OnceCell<Result<Chromium, String>>,
-    firefox: OnceCell<Result<PathBuf, String>>,
-    webkit: OnceCell<Result<PathBuf, String>>,
-    tests: OnceCell<Result<PathBuf, String>>,
-    package: OnceCell<Result<Package, String>>,
-    tarball: OnceCell<Result<PathBuf, String>>,
-    app: OnceCell<Result<App, String>>,
+    toolchain: OnceLock<Result<Toolchain, String>>,
+    chromium: OnceLock<Result<Chromium, String>>,
+    firefox: OnceLock<Result<PathBuf, String>>,
+    webkit: OnceLock<Result<PathBuf, String>>,
+    tests: OnceLock<Result<PathBuf, String>>,
+    package: OnceLock<Result<Package, String>>,
+    tarball: OnceLock<Result<PathBuf, String>>,
+    app: OnceLock<Result<App, String>>,
+    demo: OnceLock<Result<(), String>>,
 }
 
 impl Setup {
-    fn new(root: &Path) -> Self {
+    pub fn new(root: &Path) -> Self {
         Self {
             root: root.to_owned(),
-            toolchain: OnceCell::new(),
-            chromium: OnceCell::new(),
-            firefox: OnceCell::new(),
-            webkit: OnceCell::new(),
-            tests: OnceCell::new(),
-            package: OnceCell::new(),
-            tarball: OnceCell::new(),
-            app: OnceCell::new(),
+            toolchain: OnceLock::new(),
+            chromium: OnceLock::new(),
+            firefox: OnceLock::new(),
+            webkit: OnceLock::new(),
+            tests: OnceLock::new(),
+            package: OnceLock::new(),
+            tarball: OnceLock::new(),
+            app: OnceLock::new(),
+            demo: OnceLock::new(),
         }
     }
 
@@ -100,9 +103,15 @@ impl Setup {
     pub fn app(&self) -> Result<&Path> {
         Ok(once(&self.app, || App::install(&self.root, self.tarball()?))?.folder())
     }
+
+    /// The command that starts the demo's server in its folder.
+    pub fn demo(&self, runtime: &str) -> Result<Vec<OsString>> {
+        once(&self.demo, || installed::place(self.package()?, &demo::folder(&self.root)))?;
+        demo::words(&self.root, runtime)
+    }
 }
 
-fn once<T>(cell: &OnceCell<Result<T, String>>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
+fn once<T>(cell: &OnceLock<Result<T, String>>, make: impl FnOnce() -> Result<T>) -> Result<&T> {
     let mut first = false;
     let made = cell.get_or_init(|| {
         first = true;
@@ -124,6 +133,8 @@ pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     ];
     let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
+    // More than four would wait for each other's compilers and disks.
+    let mut lanes = thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
     let mut rest = arguments.iter().cloned();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
@@ -135,27 +146,25 @@ pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
                 }
                 wanted.extend(matching);
             }
+            "--lanes" => {
+                let text = option_value("--lanes", &mut rest)?;
+                lanes = text.parse().ok().filter(|lanes| *lanes > 0).with_context(|| {
+                    format!("--lanes {text} is no number of stages that run at once; it is 1 or more")
+                })?;
+            }
             "--list" => {
                 println!("{}", names(&all));
                 return Ok(ExitCode::SUCCESS);
             }
-            other => bail!("`{other}` is not an option; there are: --only NAME, --list"),
+            other => bail!("`{other}` is not an option; there are: --only NAME, --lanes NUMBER, --list"),
         }
     }
     let stages: Vec<Stage> =
         all.into_iter().filter(|stage| wanted.is_empty() || wanted.contains(stage.name)).collect();
 
     let setup = Setup::new(root);
-    let mut report = Report::new();
-    for (index, stage) in stages.iter().enumerate() {
-        report.begin(stage.name, index + 1, stages.len());
-        let began = Instant::now();
-        let counts = (stage.run)(&setup).unwrap_or_else(|error| {
-            println!("{error:#}");
-            Counts::one(false)
-        });
-        report.end(stage.name, counts, began.elapsed());
-    }
+    let report = Report::new(stages.len());
+    lanes::run(stages, lanes, &setup, &report);
     drop(setup);
     Ok(if report.close() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
@@ -187,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_failed_set_up_is_not_repeated() {
-        let cell = OnceCell::new();
+        let cell = OnceLock::new();
         let mut tries = 0;
         let mut told = || {
             let made: Result<&u8> = once(&cell, || {

@@ -4,6 +4,7 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, Result, bail};
@@ -31,6 +32,8 @@ impl Toolchain {
     /// The first that works of: a target that is there already; a sysroot that was built before;
     /// `rustup target add`; Debian's compiler with a sysroot built from its source.
     pub fn find(root: &Path) -> Result<Self> {
+        static ONE: Mutex<()> = Mutex::new(());
+        let _one = ONE.lock();
         let with = |sysroot| Ok(Self { root: root.to_owned(), sysroot });
         if has_target() {
             return with(None);

@@ -3,6 +3,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Mutex,
 };
 
 use anyhow::{Context as _, Result};
@@ -14,6 +15,9 @@ use crate::{
 
 /// The folder with `wasm-bindgen` and `wasm-bindgen-test-runner`; compiles them where they are missing.
 pub fn programs(root: &Path) -> Result<PathBuf> {
+    // Whoever comes second finds what the first has compiled.
+    static ONE: Mutex<()> = Mutex::new(());
+    let _one = ONE.lock();
     let version = locked_version(root)?;
     let tools = root.join("target/tools");
     let programs = tools.join("bin");

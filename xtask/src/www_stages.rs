@@ -24,7 +24,7 @@ pub fn stages() -> Vec<Stage> {
 }
 
 fn drive(setup: &Setup, engine: &str, variable: &str, program: &Path) -> Result<Counts> {
-    let server = demo::prepare(&setup.root, setup.package()?, "node")?;
+    let server = setup.demo("node")?;
     let mut driver = command(setup.runtime("node24")?);
     driver.arg(setup.root.join("tests/www/run.mjs")).arg(engine).arg(demo::folder(&setup.root)).args(server);
     counted(driver.env(variable, program))
