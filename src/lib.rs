@@ -10,6 +10,7 @@
 //! - [`DirectoryStorage`] keeps them in a folder, for several processes at the same time.
 //! - [`CacheStorage`] keeps what was read lately in memory, in front of any of them.
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
+//! - [`DirectoryStorage::in_records`] makes one that many machines share, of a `load` and a `replace`.
 //! - [`SealedStorage`] keeps the sessions of another storage encrypted.
 //!
 //! With the feature `sessions`, `Sessions` loads and stores what web code holds, with the same cookies and records as the npm
@@ -43,6 +44,7 @@ mod session;
 mod simplified;
 mod storage;
 mod ticket;
+mod turns;
 
 #[cfg(feature = "sessions")]
 mod sessions;
@@ -60,7 +62,7 @@ pub use crate::{
     cache::{CacheOptions, CacheStats, CacheStorage},
     channel::{ReadSource, SessionReader, SessionWriter, StagedWrite},
     clock::{Clock, ManualClock, SystemClock, Timestamp},
-    directory::{DirectoryOptions, DirectoryStorage},
+    directory::{DirectoryOptions, DirectoryStorage, NewRecord, Records, VersionedRecord},
     error::{Error, ErrorKind, Failure},
     expiry::{MAX_TIMEOUT, Timeout},
     id::SessionId,

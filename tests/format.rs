@@ -150,7 +150,12 @@ impl LoadStore for Fixture {
         Box::pin(async move { Ok(fs::read(path).ok()) })
     }
 
-    fn store<'a>(&'a self, _: &'a str, _: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+    fn store<'a>(
+        &'a self,
+        _: &'a str,
+        _: Option<Vec<u8>>,
+        _: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async { Ok(()) })
     }
 }

@@ -19,7 +19,8 @@ use sessile::{
 };
 
 use crate::subjects::{
-    Cached, MapMedium, Memory, Records, Simplified, folders::Folders, is_send, sealing::Sealed,
+    Cached, MapMedium, Memory, Records, Simplified, folders::Folders, is_send, records::SharedRecords,
+    sealing::Sealed,
 };
 
 /// On a worker thread, so that the case's future has to be `Send`.
@@ -74,6 +75,8 @@ on_one_executor! {
     simplified_shared: Simplified::shared();
     simplified_exclusive_slow: Simplified::exclusive().slow();
     directory_strict: Folders::strict();
+    records: SharedRecords::new();
+    records_slow: SharedRecords::new().slow();
     cached_memory: Cached(Memory);
     cached_simplified_slow: Cached(Simplified::exclusive().slow());
     sealed_memory: Sealed(Memory);
@@ -137,6 +140,37 @@ fn what_users_call_is_send() {
     calls!(memory);
     calls!(simplified);
     calls!(shared);
+}
+
+/// A write that begins while an invalidate is on its way to the place looks only when it has arrived there.
+#[test]
+fn c4_a_write_that_began_before_an_invalidate_resolved_does_not_follow_it() {
+    use futures::poll;
+    use sessile::{DirectoryOptions, ManualClock};
+
+    let id = SessionId::new("id").unwrap();
+    let mut met = 0;
+    for polls in 1..30 {
+        block_on(async {
+            // All of it at one time, so that no time tells what came first.
+            let options = DirectoryOptions::new().clock(Arc::new(ManualClock::default()));
+            let storage = SharedRecords::new().slow().storage(0, options).unwrap();
+            storage.set(&id, "old".into(), WriteOptions::new()).await.unwrap();
+            let mut invalidate = storage.invalidate(&id);
+            for _ in 0..polls {
+                if poll!(&mut invalidate).is_ready() {
+                    return;
+                }
+            }
+            let mut set = storage.set(&id, "new".into(), WriteOptions::new());
+            assert!(poll!(&mut set).is_pending());
+            assert!(invalidate.await.unwrap());
+            let _ = set.await;
+            assert_eq!(storage.get(&id).await.unwrap(), None, "after {polls} polls");
+            met += 1;
+        });
+    }
+    assert!(met > 5, "{met}");
 }
 
 /// A panic of a provider or a consumer unwinds through the storage, which must be usable afterwards.

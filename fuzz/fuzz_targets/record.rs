@@ -20,7 +20,12 @@ impl LoadStore for Medium {
         Box::pin(async move { Ok(self.0.lock().unwrap().clone()) })
     }
 
-    fn store<'a>(&'a self, _: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+    fn store<'a>(
+        &'a self,
+        _: &'a str,
+        data: Option<Vec<u8>>,
+        _: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             *self.0.lock().unwrap() = data;
             Ok(())

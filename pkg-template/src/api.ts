@@ -34,6 +34,7 @@ export {
   type SessionsOf,
   type StandardSchema,
 } from "./sessions/index.js";
+export { SharedSessionStorage } from "./shared.js";
 export { SimplifiedSessionStorage } from "./simplified.js";
 export { Sealer, Signer, type Opened, type Verified } from "./ticket.js";
 export type {
@@ -44,13 +45,16 @@ export type {
   DirectorySessionStorageOptions,
   Duration,
   MemoryOptions,
+  NewRecord,
   SessionData,
   SessionInfo,
   SessionStorage,
+  SharedOptions,
   SimplifiedOptions,
   StorageCapabilities,
   StorageOptions,
   StorageStats,
+  VersionedRecord,
   WriteOptions,
 } from "./types.js";
 export { init, type WasmSource } from "./wasm.js";

@@ -68,8 +68,11 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
   /** What was stored last under this key, or `null`. */
   abstract load(key: string): Promise<Uint8Array | null>;
 
-  /** Replaces what is under this key, or removes it (`null`). When it resolves, the next `load` must see it. */
-  abstract store(key: string, data: Uint8Array | null): Promise<void>;
+  /**
+   * Replaces what is under this key, or removes it (`null`). When it resolves, the next `load` must see it. From `expiresAt` on,
+   * in milliseconds since the epoch, the medium may remove it by itself; `null` for never.
+   */
+  abstract store(key: string, data: Uint8Array | null, expiresAt: number | null): Promise<void>;
 
   protected override coreStorage(): StorageCore {
     return (this.#storage ??= this.#open());
@@ -79,7 +82,8 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
     const { idle, absolute, sessionBytes, clock } = this.#options;
     const { conditional, durable } = this.capabilities;
     const load = (key: string): Promise<Uint8Array | null> => this.load(key);
-    const store = (key: string, data: Uint8Array | null): Promise<void> => this.store(key, data);
+    const store = (key: string, data: Uint8Array | null, expiresAt: number | null): Promise<void> =>
+      this.store(key, data, expiresAt);
     return core().simplifiedStorage(load, store, idle, absolute, sessionBytes, conditional, durable, clock);
   }
 }

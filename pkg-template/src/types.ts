@@ -226,6 +226,40 @@ export interface CacheStats {
   readonly bytes: number;
 }
 
+/** The options of `SharedSessionStorage`. */
+export interface SharedOptions extends StorageOptions {
+  /** Declares that the place outlives the process. Default: true. */
+  durable?: boolean | undefined;
+  /**
+   * How long each call of your methods may take; after that, the caller gets `ERR_SESSION_STORAGE`, and cannot know whether it
+   * happened. Default: 10 seconds.
+   */
+  timeout?: Duration | undefined;
+}
+
+/** A record as `SharedSessionStorage` finds it in your place. */
+export interface VersionedRecord {
+  /** The bytes that were stored. */
+  readonly data: Uint8Array;
+  /**
+   * Names this state of the record among all that ever were under its key: one that comes again, also after the record was
+   * removed and made anew, would let a write pass that must fail.
+   */
+  readonly version: string;
+}
+
+/** A record that `SharedSessionStorage` asks you to store. */
+export interface NewRecord {
+  /** Its bytes. */
+  readonly data: Uint8Array;
+  /** The length of the session's content; `null` where the record is no session, but remembers that one ended. */
+  readonly byteLength: number | null;
+  /** From when on it may be removed, in milliseconds since the epoch; `null` for never. */
+  readonly expiresAt: number | null;
+  /** The tags by which `tagged` must find it. */
+  readonly tags: readonly string[];
+}
+
 /** The options of `SimplifiedSessionStorage`. */
 export interface SimplifiedOptions extends StorageOptions {
   /**

@@ -10,6 +10,7 @@ use crate::{
     key::Key,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
     record::{Head, Lineage},
+    session::Capabilities,
 };
 
 /// The largest content that is handled as one value; larger ones pass in pieces of this length.
@@ -21,6 +22,11 @@ pub(crate) const PIECE: usize = 64 * 1024;
 /// a record is published all at once (C1), that [`change`](Self::change) looks and publishes in one step for
 /// all who share the medium (C5), and that an open record stays what it was (C2).
 pub(crate) trait Directory: fmt::Debug + MaybeSend + MaybeSync {
+    /// All of them, unless it says otherwise.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { streams: true, conditional: true, tags: true, durable: true, shared: true }
+    }
+
     /// Opens the record under a key. Creates nothing.
     fn open<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>, Error>>;
 
@@ -86,6 +92,11 @@ pub(crate) trait Stage: MaybeSend {
 
     /// By what the medium knows it.
     fn name(&self) -> &str;
+
+    /// The bytes, where the stage is memory.
+    fn held(&self) -> &[u8] {
+        &[]
+    }
 
     /// Clears it away; well also where that was done. What was published of it stays.
     fn clear(&mut self);

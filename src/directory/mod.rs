@@ -7,6 +7,7 @@ mod medium;
 mod options;
 mod paths;
 mod reader;
+mod records;
 mod survey;
 mod token;
 mod write;
@@ -33,12 +34,15 @@ use futures::{AsyncReadExt, AsyncWriteExt, io::Cursor};
 
 #[cfg(all(feature = "js", target_arch = "wasm32", target_os = "unknown"))]
 pub(crate) use self::host::HostFiles;
-pub use self::options::DirectoryOptions;
 use self::{
     medium::{Body, Change, Content, Current, Directory, PIECE, Record},
     reader::PiecesReader,
     write::Write,
     writer::ContentWriter,
+};
+pub use self::{
+    options::DirectoryOptions,
+    records::{NewRecord, Records, VersionedRecord},
 };
 use crate::{
     channel::{SessionReader, SessionWriter},
@@ -200,6 +204,10 @@ impl Shared {
             Ok(Change::Publish(Head::tombstone(now)?))
         };
         self.medium.change(key, &mut Content::None, &mut decide).await?;
+        if there || tag.is_none() {
+            // Also those that began while the medium was at work, which elsewhere takes its time.
+            self.with_fences(|fences| fences.raise(name.as_str()))?;
+        }
         Ok(there)
     }
 
@@ -227,7 +235,7 @@ impl Shared {
 
 impl SessionStorage for DirectoryStorage {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { streams: true, conditional: true, tags: true, durable: true, shared: true }
+        self.shared.medium.capabilities()
     }
 
     fn open<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {

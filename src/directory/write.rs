@@ -33,6 +33,10 @@ impl Write {
     pub(super) fn begin(shared: &Arc<Shared>, id: &SessionId, options: WriteOptions) -> Result<Self, Error> {
         shared.check_open()?;
         check_timeouts(&options)?;
+        let is_tagged = options.tags.as_ref().is_some_and(|tags| !tags.is_empty());
+        if is_tagged && !shared.medium.capabilities().tags {
+            return Err(Error::unsupported("this storage keeps no tags: see its capabilities"));
+        }
         let began_at = shared.defaults.now()?;
         let key = Key::of(id);
         let name = key.name()?;

@@ -13,6 +13,7 @@ use super::{
     storage::StorageCore,
 };
 use crate::{
+    clock::Timestamp,
     error::{Error, ErrorKind},
     maybe_send::BoxFuture,
     simplified::{LoadStore, SimplifiedOptions, SimplifiedSessionStorage},
@@ -66,17 +67,25 @@ impl LoadStore for JsMedium {
         })
     }
 
-    fn store<'a>(&'a self, key: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+    fn store<'a>(
+        &'a self,
+        key: &'a str,
+        data: Option<Vec<u8>>,
+        expires_at: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let data = data.map_or(JsValue::NULL, |data| Uint8Array::from(&data[..]).into());
-            settle(self.store.call2(&JsValue::UNDEFINED, &key.into(), &data)).await?;
+            // A moment, which is far below 2^53 milliseconds.
+            #[allow(clippy::cast_precision_loss)]
+            let expires_at = expires_at.map_or(JsValue::NULL, |time| (time.as_millis() as f64).into());
+            settle(self.store.call3(&JsValue::UNDEFINED, &key.into(), &data, &expires_at)).await?;
             Ok(())
         })
     }
 }
 
 /// Waits for what user code answered; what it throws comes out again as it is.
-async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
+pub(super) async fn settle(answer: Result<JsValue, JsValue>) -> Result<JsValue, Error> {
     let promise = Promise::resolve(&answer.map_err(from_js)?);
     JsFuture::from(promise).await.map_err(from_js)
 }

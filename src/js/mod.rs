@@ -24,6 +24,7 @@ mod error;
 mod medium;
 mod memory;
 mod options;
+mod records;
 mod sealed;
 mod storage;
 mod ticket;

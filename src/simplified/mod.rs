@@ -4,10 +4,9 @@ mod options;
 mod writer;
 
 use std::{
-    collections::HashMap,
     fmt,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
 };
@@ -30,6 +29,7 @@ use crate::{
     seed::SeededState,
     session::{Capabilities, IfRevision, SessionInfo, StorageStats, WriteOptions},
     storage::SessionStorage,
+    turns::{Turn, Turns},
 };
 
 /// What you write to get a whole storage: bytes in, bytes out, by key.
@@ -46,8 +46,13 @@ pub trait LoadStore: MaybeSend + MaybeSync {
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, Error>>;
 
     /// Replaces what is under this key, or removes it (`None`; also where nothing is). When it resolves, the
-    /// next `load` must see it.
-    fn store<'a>(&'a self, key: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>>;
+    /// next `load` must see it. From `expires_at` on, the medium may remove it by itself.
+    fn store<'a>(
+        &'a self,
+        key: &'a str,
+        data: Option<Vec<u8>>,
+        expires_at: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<(), Error>>;
 }
 
 /// A storage over a [`LoadStore`]: timeouts, revisions, checksums, and the order of calls are its work.
@@ -60,7 +65,7 @@ pub trait LoadStore: MaybeSend + MaybeSync {
 /// use std::{collections::HashMap, sync::Mutex};
 /// use sessile::{
 ///     BoxFuture, Error, LoadStore, SessionId, SessionStorage, SimplifiedOptions,
-///     SimplifiedSessionStorage, WriteOptions,
+///     SimplifiedSessionStorage, Timestamp, WriteOptions,
 /// };
 ///
 /// #[derive(Default)]
@@ -70,7 +75,12 @@ pub trait LoadStore: MaybeSend + MaybeSync {
 ///     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Vec<u8>>, Error>> {
 ///         Box::pin(async move { Ok(self.0.lock().unwrap().get(key).cloned()) })
 ///     }
-///     fn store<'a>(&'a self, key: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+///     fn store<'a>(
+///         &'a self,
+///         key: &'a str,
+///         data: Option<Vec<u8>>,
+///         _expires_at: Option<Timestamp>,
+///     ) -> BoxFuture<'a, Result<(), Error>> {
 ///         Box::pin(async move {
 ///             let mut map = self.0.lock().unwrap();
 ///             match data {
@@ -102,7 +112,8 @@ impl<L: LoadStore + 'static> SimplifiedSessionStorage<L> {
     pub fn new(medium: L, options: SimplifiedOptions) -> Result<Self, Error> {
         options.defaults.check()?;
         let closed = AtomicBool::new(false);
-        let shared = Shared { medium, options, keys: Mutex::default(), closed };
+        let (fences, turns) = (Mutex::default(), Turns::new());
+        let shared = Shared { medium, options, fences, turns, closed };
         Ok(Self { shared: Arc::new(shared) })
     }
 }
@@ -124,14 +135,9 @@ const NO_TAGS: &str = "this storage keeps no tags: see its capabilities";
 struct Shared<L> {
     medium: L,
     options: SimplifiedOptions,
-    keys: Mutex<Option<Keys>>,
+    fences: Mutex<Option<Fences>>,
+    turns: Turns,
     closed: AtomicBool,
-}
-
-/// Who is at work on which session.
-struct Keys {
-    fences: Fences,
-    turns: HashMap<SessionId, Arc<futures::lock::Mutex<()>>, SeededState>,
 }
 
 impl<L: LoadStore> Shared<L> {
@@ -144,23 +150,17 @@ impl<L: LoadStore> Shared<L> {
         Err(Error::unsupported(what))
     }
 
-    fn with_keys<T>(&self, call: impl FnOnce(&mut Keys) -> T) -> Result<T, Error> {
-        let mut keys: MutexGuard<'_, Option<Keys>> = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = &mut *keys {
-            return Ok(call(keys));
+    fn with_fences<T>(&self, call: impl FnOnce(&mut Fences) -> T) -> Result<T, Error> {
+        let mut fences = self.fences.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(fences) = &mut *fences {
+            return Ok(call(fences));
         }
-        let hasher = SeededState::random()?;
-        let fresh = Keys { fences: Fences::new(hasher), turns: HashMap::with_hasher(hasher) };
-        Ok(call(keys.insert(fresh)))
+        Ok(call(fences.insert(Fences::new(SeededState::random()?))))
     }
 
     /// Waits until nobody else changes this session. Only calls of the medium are made meanwhile.
-    async fn turn(&self, id: &SessionId) -> Result<Turn<'_, L>, Error> {
-        // Made first, so that it is dropped after the lock where this wait is given up.
-        let mut this = Turn { shared: self, id: id.clone(), guard: None };
-        let turn = self.with_keys(|keys| Arc::clone(keys.turns.entry(id.clone()).or_default()))?;
-        this.guard = Some(turn.lock_owned().await);
-        Ok(this)
+    async fn turn(&self, id: &SessionId) -> Result<Turn<'_>, Error> {
+        self.turns.wait(id).await
     }
 
     /// The stored record, unless it has expired.
@@ -183,7 +183,7 @@ impl<L: LoadStore> Shared<L> {
             Stored::Expired => {
                 let _turn = self.turn(id).await?;
                 if let Stored::Expired = self.load(&key, now).await? {
-                    self.medium.store(&key, None).await?;
+                    self.medium.store(&key, None, None).await?;
                 }
                 Ok(None)
             }
@@ -195,26 +195,6 @@ enum Stored {
     Nothing,
     Expired,
     Live(Head, Vec<u8>),
-}
-
-/// The right to change one session. Given back when dropped.
-struct Turn<'a, L> {
-    shared: &'a Shared<L>,
-    id: SessionId,
-    guard: Option<futures::lock::OwnedMutexGuard<()>>,
-}
-
-impl<L> Drop for Turn<'_, L> {
-    fn drop(&mut self) {
-        self.guard = None;
-        let mut keys = self.shared.keys.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(keys) = &mut *keys {
-            // Those who wait hold the lock as well; the last one out forgets it.
-            if keys.turns.get(&self.id).is_some_and(|turn| Arc::strong_count(turn) == 1) {
-                keys.turns.remove(&self.id);
-            }
-        }
-    }
 }
 
 impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
@@ -261,7 +241,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
                 return Err(Error::unsupported(NO_TAGS));
             }
             check_timeouts(&options)?;
-            let mark = shared.with_keys(|keys| keys.fences.enter(id))?;
+            let mark = shared.with_fences(|fences| fences.enter(id))?;
             Ok(SessionWriter::new(RecordWriter {
                 shared: Arc::clone(shared),
                 id: id.clone(),
@@ -278,17 +258,16 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             let now = self.shared.options.defaults.now()?;
             let key = Key::of(id).hex();
             let _turn = self.shared.turn(id).await?;
-            let (data, there) = match self.shared.load(&key, now).await? {
-                Stored::Nothing => return Ok(false),
-                Stored::Expired => (None, false),
+            let medium = &self.shared.medium;
+            match self.shared.load(&key, now).await? {
+                Stored::Nothing => Ok(false),
+                Stored::Expired => medium.store(&key, None, None).await.map(|()| false),
                 Stored::Live(mut head, mut record) => {
                     head.lifetime.touch(now);
                     record[ACTIVITY_AT..HEADER].copy_from_slice(&head.activity());
-                    (Some(record), true)
+                    medium.store(&key, Some(record), head.lifetime.expires_at()).await.map(|()| true)
                 }
-            };
-            self.shared.medium.store(&key, data).await?;
-            Ok(there)
+            }
         })
     }
 
@@ -297,7 +276,7 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
             self.shared.check_open()?;
             let now = self.shared.options.defaults.now()?;
             let key = Key::of(id).hex();
-            self.shared.with_keys(|keys| keys.fences.raise(id.as_str()))?;
+            self.shared.with_fences(|fences| fences.raise(id.as_str()))?;
             let _turn = self.shared.turn(id).await?;
             // A damaged record is no session, but it goes all the same.
             let there = match self.shared.load(&key, now).await {
@@ -305,9 +284,9 @@ impl<L: LoadStore + 'static> SessionStorage for SimplifiedSessionStorage<L> {
                 Err(error) if error.kind() == ErrorKind::Corrupt => false,
                 Err(error) => return Err(error),
             };
-            self.shared.medium.store(&key, None).await?;
+            self.shared.medium.store(&key, None, None).await?;
             // Also those that began while the medium was at work.
-            self.shared.with_keys(|keys| keys.fences.raise(id.as_str()))?;
+            self.shared.with_fences(|fences| fences.raise(id.as_str()))?;
             Ok(there)
         })
     }
@@ -352,7 +331,12 @@ mod tests {
             Box::pin(async { Ok(None) })
         }
 
-        fn store<'a>(&'a self, _: &'a str, _: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+        fn store<'a>(
+            &'a self,
+            _: &'a str,
+            _: Option<Vec<u8>>,
+            _: Option<Timestamp>,
+        ) -> BoxFuture<'a, Result<(), Error>> {
             Box::pin(async {
                 pending!();
                 Ok(())
@@ -364,21 +348,21 @@ mod tests {
     fn c6_turns_are_forgotten_by_those_who_had_them_and_those_who_gave_up() -> Result<(), Error> {
         let storage = SimplifiedSessionStorage::new(Slow, SimplifiedOptions::new())?;
         let id = SessionId::new("id")?;
-        let turns = || storage.shared.with_keys(|keys| keys.turns.len());
+        let turns = || storage.shared.turns.count();
         block_on(async {
             let set = |_| storage.set(&id, Bytes::new(), WriteOptions::new());
             let mut first = set(0);
             let mut waiting = join_all((0..3).map(set));
             assert!(poll!(&mut first).is_pending() && poll!(&mut waiting).is_pending());
-            assert_eq!(turns()?, 1);
+            assert_eq!(turns(), 1);
             drop(waiting);
-            assert_eq!(turns()?, 1, "the turn of one at work is gone");
+            assert_eq!(turns(), 1, "the turn of one at work is gone");
             assert!(poll!(&mut first).is_ready());
-            assert_eq!(turns()?, 0);
+            assert_eq!(turns(), 0);
             let mut given_up = set(0);
             assert!(poll!(&mut given_up).is_pending());
             drop(given_up);
-            assert_eq!(turns()?, 0);
+            assert_eq!(turns(), 0);
             Ok(())
         })
     }

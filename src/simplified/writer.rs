@@ -53,10 +53,10 @@ impl<L: LoadStore> RecordWriter<L> {
         let head = Head::session(lifetime, Tags::default(), lineage)?;
         let head = head.with_content(self.content.len() as u64, sum);
         let record = head.record(&self.content);
-        if shared.with_keys(|keys| keys.fences.is_raised(&self.id, self.mark))? {
+        if shared.with_fences(|fences| fences.is_raised(&self.id, self.mark))? {
             return Err(fenced());
         }
-        shared.medium.store(&key, Some(record)).await?;
+        shared.medium.store(&key, Some(record), head.lifetime.expires_at()).await?;
         Ok(head.info().into())
     }
 }
@@ -92,6 +92,6 @@ impl<L: LoadStore> Unpin for RecordWriter<L> {}
 impl<L: LoadStore> Drop for RecordWriter<L> {
     fn drop(&mut self) {
         // Fails only where no write has begun, and this one had.
-        let _ = self.shared.with_keys(|keys| keys.fences.leave(&self.id));
+        let _ = self.shared.with_fences(|fences| fences.leave(&self.id));
     }
 }

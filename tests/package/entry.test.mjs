@@ -15,6 +15,7 @@ describe("entry", () => {
       "Sealer",
       "SessionError",
       "SessionStorageMemory",
+      "SharedSessionStorage",
       "Signer",
       "SimplifiedSessionStorage",
       "cookie",

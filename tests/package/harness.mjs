@@ -11,6 +11,15 @@ export const globalsBefore = new Set(Reflect.ownKeys(globalThis));
 /** What the runner of this runtime tells the tests; see `suite.mjs`. */
 export const settings = {};
 
+/**
+ * Whether the storages are combined in every way. That is done in one runtime: what differs between runtimes is met by each
+ * storage alone.
+ */
+export const inDepth =
+  globalThis.Deno === undefined &&
+  globalThis.Bun === undefined &&
+  globalThis.process?.versions?.node?.startsWith("24.") === true;
+
 // Lines for whoever started the runner, not for people: the counts, and which test was begun last.
 export const COUNTS_MARK = "#counts ";
 export const RUNNING_MARK = "#running ";

@@ -50,31 +50,36 @@ describe("ktorLayout", () => {
 describe("sessionFileStoreLayout", () => {
   const stored = (lastAccess, cookie, more = {}) =>
     JSON.stringify({ cookie, ...more, __lastAccess: lastAccess });
+  // The layout looks at the wall clock, and tests take their time.
+  const HOUR = 3_600_000;
   const now = Date.now();
 
   it("keeps the content and how long it may be idle", async () => {
     const files = {
-      "with-an-age.json": stored(now - 1_000, { originalMaxAge: 60_000, httpOnly: true }, { user: 17 }),
+      "with-an-age.json": stored(now - 1_000, { originalMaxAge: HOUR, httpOnly: true }, { user: 17 }),
       "without.json": stored(now - 1_000, { originalMaxAge: null }, {}),
     };
     await withFiles(files, async (folder) => {
       const storage = new SessionStorageMemory({ clock: () => now });
-      same(await importSessions(storage, sessionFileStoreLayout(folder)), { imported: 2, skipped: 0 });
+      same(await importSessions(storage, sessionFileStoreLayout(folder, { ttl: 2 * 3_600 })), {
+        imported: 2,
+        skipped: 0,
+      });
       same(await storage.getJson("with-an-age"), {
-        cookie: { originalMaxAge: 60_000, httpOnly: true },
+        cookie: { originalMaxAge: HOUR, httpOnly: true },
         user: 17,
       });
-      equal((await storage.info("with-an-age")).expiresAt, now + 60_000, "the end by the cookie's age");
-      equal((await storage.info("without")).expiresAt, now + 3_600_000, "the end by the store's ttl");
+      equal((await storage.info("with-an-age")).expiresAt, now + HOUR, "the end by the cookie's age");
+      equal((await storage.info("without")).expiresAt, now + 2 * HOUR, "the end by the store's ttl");
     });
   });
 
   it("leaves out what has expired, is torn, or has another ending", async () => {
     const files = {
-      "expired.json": stored(now - 61_000, { originalMaxAge: 60_000 }),
+      "expired.json": stored(now - HOUR - 1_000, { originalMaxAge: HOUR }),
       "torn.json": '{"cookie":{"orig',
       "list.json": "null",
-      "live.session": stored(now, { originalMaxAge: 60_000 }),
+      "live.session": stored(now, { originalMaxAge: HOUR }),
     };
     await withFiles(files, async (folder) => {
       const storage = new SessionStorageMemory();
@@ -84,7 +89,7 @@ describe("sessionFileStoreLayout", () => {
         imported: 1,
         skipped: 0,
       });
-      equal(await storage.getJson("live").then((session) => session.cookie.originalMaxAge), 60_000);
+      equal(await storage.getJson("live").then((session) => session.cookie.originalMaxAge), HOUR);
     });
   });
 });

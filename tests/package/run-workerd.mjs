@@ -10,6 +10,8 @@ const miniflare = new Miniflare({
   compatibilityDate: "2025-01-01",
   modulesRoot: join(app, "workerd"),
   modules: await workerModules(app, "workerd-main.mjs"),
+  durableObjects: { SESSIONS: "SessionObject" },
+  kvNamespaces: ["CARTS"],
 });
 const response = await miniflare.dispatchFetch(`http://worker/${suite}`);
 const text = await response.text();

@@ -10,7 +10,7 @@ import { testSessionStorage } from "sessile/testing";
 import { damageInDatabase, nameDatabase, removeDatabase } from "./databases.mjs";
 import { equal, rejection, same } from "./expect.mjs";
 import { damageRecord, fs, listed, makeFolder, refused, removeFolder } from "./folders.mjs";
-import { describe, it, settings } from "./harness.mjs";
+import { describe, inDepth, it, settings } from "./harness.mjs";
 import { threeMethods } from "./own-storage.mjs";
 
 const OLD = "the older secret, of 32 or more bytes";
@@ -29,6 +29,7 @@ const every = {
   timeouts: true,
   clock: true,
   generateSessionId,
+  patience: 50_000,
   streams: true,
   conditional: true,
   tags: true,
@@ -65,7 +66,7 @@ function testPlaces({ make, damage, remove }) {
   });
 }
 
-if (fs !== undefined) {
+if (fs !== undefined && inDepth) {
   const folders = { make: makeFolder, damage: damageRecord, remove: removeFolder };
   describe("SealedStorage in a folder", () => testPlaces(folders));
 } else if (settings.databases) {

@@ -9,6 +9,7 @@ pub(crate) mod databases;
 pub(crate) mod folders;
 #[cfg(target_arch = "wasm32")]
 mod in_wasm;
+pub(crate) mod records;
 pub(crate) mod sealing;
 
 use std::{
@@ -20,7 +21,7 @@ use std::{
 
 use sessile::{
     BoxFuture, CacheOptions, CacheStorage, Capabilities, Error, ErrorKind, LoadStore, MemoryOptions,
-    SessionId, SessionStorage, SessionStorageMemory, SimplifiedOptions, SimplifiedSessionStorage,
+    SessionId, SessionStorage, SessionStorageMemory, SimplifiedOptions, SimplifiedSessionStorage, Timestamp,
     conformance::{Bounds, Damage, Harness, Setup},
 };
 use sha2::{Digest, Sha256};
@@ -96,7 +97,12 @@ impl LoadStore for MapMedium {
         })
     }
 
-    fn store<'a>(&'a self, key: &'a str, data: Option<Vec<u8>>) -> BoxFuture<'a, Result<(), Error>> {
+    fn store<'a>(
+        &'a self,
+        key: &'a str,
+        data: Option<Vec<u8>>,
+        _: Option<Timestamp>,
+    ) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             step_aside(self.yields).await;
             match data {

@@ -11,6 +11,7 @@ use crate::{
     process::{command, tee},
     readme,
     report::{Counts, count_marked, count_summary, say, step},
+    servers,
     test::{Setup, Stage},
 };
 
@@ -27,7 +28,7 @@ pub fn stages() -> Vec<Stage> {
         Stage { name: "node-24", run: |setup| in_process(setup, "node24", &[]) },
         Stage {
             name: "deno",
-            run: |setup| in_process(setup, "deno", &["run", "--allow-all", "--no-prompt"]),
+            run: |setup| in_process(setup, "deno", &["run", "--allow-all", "--no-prompt", "--unstable-kv"]),
         },
         Stage { name: "bun", run: |setup| in_process(setup, "bun", &["run"]) },
         Stage { name: "workerd", run: in_workerd },
@@ -41,6 +42,7 @@ pub fn stages() -> Vec<Stage> {
             run: |setup| in_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
         },
         Stage { name: "frameworks", run: frameworks },
+        Stage { name: "postgres", run: postgres },
         Stage { name: "require", run: require },
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
         Stage { name: "vite", run: |setup| bundler(setup, "vite") },
@@ -240,6 +242,16 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     counts += run("deno", &["run", "--allow-all", "--no-prompt", "run.mjs", "hono-fetch"])?;
     counts += run("bun", &["run", "run.mjs", "hono-fetch"])?;
     Ok(counts)
+}
+
+/// The storage in PostgreSQL, with a server of its own.
+fn postgres(setup: &Setup) -> Result<Counts> {
+    let folder = setup.root.join("tests/postgres");
+    npm::install(&folder)?;
+    let programs = servers::postgres()?;
+    let mut tests = command(setup.runtime("node24")?);
+    tests.arg(folder.join("run.mjs")).arg(setup.app()?).env("POSTGRES_BIN", programs);
+    counted(&mut tests)
 }
 
 fn require(setup: &Setup) -> Result<Counts> {
