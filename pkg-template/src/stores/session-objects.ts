@@ -4,7 +4,7 @@ import { SessionError } from "../error.js";
 import { checkId } from "../id.js";
 import { checkObject, checkTag, invalid, timeoutNumber } from "../options.js";
 import { isEqual, merge } from "../sessions/merge.js";
-import { Records, hasCode } from "../sessions/records.js";
+import { Records, hasCode, type Found } from "../sessions/records.js";
 import { inTurn } from "../sessions/turns.js";
 import { notJson, toJson } from "../storage.js";
 import type { Duration, SessionStorage, StorageCapabilities, WriteOptions } from "../types.js";
@@ -69,7 +69,7 @@ export interface Known {
   /** When it would have expired, at the time when it was loaded. */
   readonly expiresAt?: number | undefined;
   /** When it was active last, and how long it may be idle; absent where activity does not lengthen its life. */
-  activity?: { readonly at: number; readonly idleTimeout: number };
+  activity?: { readonly at: number; readonly idleTimeout: number } | undefined;
   ended: boolean;
 }
 
@@ -122,24 +122,35 @@ export class SessionObjects {
     return session;
   }
 
-  /** What is stored, before anybody has asked for its content. */
-  async find(id: string): Promise<Known | undefined> {
+  /** What is stored, before anybody has asked for its content; at once where the storage can. */
+  find(id: string): Known | undefined | Promise<Known | undefined> {
+    if (!this.records.isNow) return this.#find(id);
     try {
       const storedId = this.#storedId(id);
-      const found = await this.records.read(storedId);
-      if (found === undefined) return undefined;
-      const { text, info } = found;
-      const { idleTimeout, absoluteTimeout, expiresAt, revision, createdAt } = info;
-      const stored = { text, revision, createdAt };
-      const known: Known = { owner: this, id: storedId, base: text, stored, expiresAt, ended: false };
-      const isAtItsLast = absoluteTimeout !== undefined && expiresAt === createdAt + absoluteTimeout;
-      if (idleTimeout !== undefined && expiresAt !== undefined && !isAtItsLast) {
-        known.activity = { at: expiresAt - idleTimeout, idleTimeout };
-      }
-      return known;
+      const found = this.records.readNow(storedId);
+      return found && this.#knownFrom(storedId, found);
     } catch (error) {
       return this.#unusable(error);
     }
+  }
+
+  async #find(id: string): Promise<Known | undefined> {
+    try {
+      const storedId = this.#storedId(id);
+      const found = await this.records.read(storedId);
+      return found && this.#knownFrom(storedId, found);
+    } catch (error) {
+      return this.#unusable(error);
+    }
+  }
+
+  #knownFrom(id: string, { text, info }: Found): Known {
+    const { idleTimeout, absoluteTimeout, expiresAt, revision, createdAt } = info;
+    const isAtItsLast = absoluteTimeout !== undefined && expiresAt === createdAt + absoluteTimeout;
+    const slides = idleTimeout !== undefined && expiresAt !== undefined && !isAtItsLast;
+    const activity = slides ? { at: expiresAt - idleTimeout, idleTimeout } : undefined;
+    const stored = { text, revision, createdAt };
+    return { owner: this, id, base: text, stored, expiresAt, activity, ended: false };
   }
 
   /** The content of what was found as an object of the caller's own; `undefined` where it cannot be used. */
@@ -188,13 +199,29 @@ export class SessionObjects {
   }
 
   /**
-   * Stores a content that differs from what was found, and lives as long as that did. What {@link save} does of the same object
-   * must have ended.
+   * Stores a content that differs from what was found; `undefined` if that is done already. What {@link save} does of the same
+   * object must have ended.
    *
    * @param session what `text` is the JSON of
    */
-  async commit(known: Known, text: string, session: object): Promise<void> {
-    if (!known.ended) await this.#put(known, text, session as SessionContent);
+  commit(known: Known, text: string, session: object): Promise<void> | undefined {
+    if (known.ended) return undefined;
+    const content = session as SessionContent;
+    const idleTimeout = this.#lifetime.idleTimeout(content);
+    const isOver = typeof idleTimeout === "number" && idleTimeout <= 0;
+    if (isOver || !this.records.isNow || known.stored.text !== known.base) {
+      return this.#put(known, text, content);
+    }
+    try {
+      const options = { ifRevision: known.stored.revision, idleTimeout, tags: this.#tagsOf(content) };
+      const revision = this.records.writeNow(known.id, text, options);
+      known.stored = { ...known.stored, text, revision };
+      known.base = text;
+      this.#isActive(known, idleTimeout);
+      return undefined;
+    } catch (error) {
+      return hasCode(error, "ERR_SESSION_CONFLICT") ? this.#put(known, text, content) : Promise.reject(error);
+    }
   }
 
   /** Counts what was found as active; `undefined` where there is nothing to tell the storage. */
@@ -378,10 +405,7 @@ export class SessionObjects {
     text: string,
     options: WriteOptions,
   ): Promise<string | undefined> {
-    const own = this.#options.tags?.(value);
-    if (own !== undefined && !Array.isArray(own)) throw invalid("tags must give an array of strings");
-    const isTagged = own !== undefined || this.#tag.length > 0;
-    const tags = isTagged ? [...this.#tag, ...(own ?? []).map(checkTag)] : undefined;
+    const tags = this.#tagsOf(value);
     const idleTimeout = this.#lifetime.idleTimeout(value);
     if (typeof idleTimeout === "number" && idleTimeout <= 0) {
       await this.records.invalidate(id);
@@ -389,6 +413,13 @@ export class SessionObjects {
     }
     const all = { ...options, idleTimeout, tags };
     return all.ifRevision === undefined ? this.records.put(id, text, all) : this.records.write(id, text, all);
+  }
+
+  #tagsOf(value: SessionContent): string[] | undefined {
+    const own = this.#options.tags?.(value);
+    if (own !== undefined && !Array.isArray(own)) throw invalid("tags must give an array of strings");
+    const isTagged = own !== undefined || this.#tag.length > 0;
+    return isTagged ? [...this.#tag, ...(own ?? []).map(checkTag)] : undefined;
   }
 }
 
