@@ -15,6 +15,7 @@ mod process;
 mod readme;
 mod report;
 mod rust_stages;
+mod servers;
 mod tarball_stages;
 mod test;
 mod toolchain;

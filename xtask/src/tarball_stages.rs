@@ -11,6 +11,7 @@ use crate::{
     process::{command, tee},
     readme,
     report::{Counts, count_marked, count_summary, say, step},
+    servers,
     test::{Setup, Stage},
 };
 
@@ -229,6 +230,7 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
     let axum = example::build_package(&setup.root, "sessile-example-axum")?;
+    servers::find(&[servers::REDIS, servers::POSTGRESQL])?;
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
         let mut runner = command(setup.runtime(runtime)?);
