@@ -36,7 +36,8 @@ class OurMemoryStore extends Parent {
   constructor(options: MemoryStoreOptions = {}) {
     const { maxBytes = MAX_BYTES, maxSessionBytes, maxSessions, whenFull, ...kept } = options;
     const storage = new ListedMemory({ maxBytes, maxSessionBytes, maxSessions, whenFull, clock: kept.clock });
-    super(storage, kept);
+    // Nobody shares it.
+    super(storage, { ...kept, prefix: undefined });
     this.#storage = storage;
   }
 
