@@ -31,6 +31,9 @@ const LAST_DIGITS = Array.from({ length: 1000 }, (_, number) => String(number).p
 /** What `find` answers for a content that lies in several pieces. */
 const IN_PIECES = 1;
 
+/** The prototypes of those that {@link SessionStorageMemory.isPlain} knows. */
+const plain = new Set<object>();
+
 /**
  * Keeps sessions in memory: in wasm memory, which the garbage collector never looks at. Fast, bounded if
  * you say so, and gone with the process.
@@ -73,6 +76,33 @@ export class SessionStorageMemory extends CoreStorage {
     this.#now = this.#options.clock;
   }
 
+  /** Whether {@link readNow} and {@link writeNow} do what `get` and `set` of this very object do. */
+  static isPlain(storage: object): storage is SessionStorageMemory {
+    const isOurs = #options in storage && plain.has(Object.getPrototypeOf(storage) as object);
+    return isOurs && !Object.hasOwn(storage, "get") && !Object.hasOwn(storage, "set");
+  }
+
+  /** Declares that instances of this subclass read, and write what is there already, as those of this class do. */
+  static isPlainToo(subclass: { readonly prototype: SessionStorageMemory }): void {
+    plain.add(subclass.prototype);
+  }
+
+  /** As `get`, at once and as text; for those who would wait for nothing. */
+  static readNow(storage: SessionStorageMemory, id: string): { text: string; info: SessionInfo } | undefined {
+    const core = storage.#memory();
+    const now = storage.#time();
+    const idBytes = placeId(id);
+    const address = answer(core.find(idBytes, now));
+    if (address === 0) return undefined;
+    const text = textAt(core, address, idBytes, now);
+    return { text, info: storage.#info(core, idBytes, now) };
+  }
+
+  /** As `set`, at once. */
+  static writeNow(storage: SessionStorageMemory, id: string, text: string, options: WriteOptions): string {
+    return storage.#put(id, text, options);
+  }
+
   override async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
     const core = this.#memory();
     const now = this.#time();
@@ -95,11 +125,7 @@ export class SessionStorageMemory extends CoreStorage {
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
     try {
-      const text =
-        address === IN_PIECES
-          ? decode(core.readPieces(idBytes, now) ?? new Uint8Array(0))
-          : decodeAt(address, cell(0));
-      return JSON.parse(text) as T;
+      return JSON.parse(textAt(core, address, idBytes, now)) as T;
     } catch (cause) {
       throw notJson(cause);
     }
@@ -204,21 +230,30 @@ export class SessionStorageMemory extends CoreStorage {
 
   /** The info that the last call left in the cells. */
   #info(core: MemoryCore, idBytes: number, now: number): SessionInfo {
-    const [byteLength, revision, createdAt, expiresAt, tags] = [cell(0), cell(1), cell(2), cell(3), cell(4)];
-    const [idleTimeout, absoluteTimeout] = [cell(5), cell(6)];
-    return {
-      revision: this.#revision(core, revision),
+    const [byteLength, revision, createdAt] = [cell(0), cell(1), cell(2)];
+    const info: { -readonly [name in keyof SessionInfo]: SessionInfo[name] } = {
+      revision: "",
       byteLength,
       createdAt,
-      ...(Number.isNaN(expiresAt) ? undefined : { expiresAt }),
-      ...(Number.isNaN(idleTimeout) ? undefined : { idleTimeout }),
-      ...(Number.isNaN(absoluteTimeout) ? undefined : { absoluteTimeout }),
-      tags: Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? ""),
+      tags: [],
     };
+    const [expiresAt, tags, idleTimeout, absoluteTimeout] = [cell(3), cell(4), cell(5), cell(6)];
+    if (!Number.isNaN(expiresAt)) info.expiresAt = expiresAt;
+    if (!Number.isNaN(idleTimeout)) info.idleTimeout = idleTimeout;
+    if (!Number.isNaN(absoluteTimeout)) info.absoluteTimeout = absoluteTimeout;
+    info.revision = this.#revision(core, revision);
+    if (tags > 0) info.tags = Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? "");
+    return info;
   }
 }
 
 declareBuiltIn(SessionStorageMemory);
+plain.add(SessionStorageMemory.prototype);
+
+function textAt(core: MemoryCore, address: number, idBytes: number, now: number): string {
+  if (address !== IN_PIECES) return decodeAt(address, cell(0));
+  return decode(core.readPieces(idBytes, now) ?? new Uint8Array(0));
+}
 
 interface CheckedMemoryOptions extends CheckedStorageOptions {
   readonly bytes: number;

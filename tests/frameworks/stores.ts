@@ -2,11 +2,14 @@
 import fastifySession from "@fastify/session";
 import { useSession } from "@hono/session";
 import { betterAuth } from "better-auth";
+import { RedisStore } from "connect-redis";
+import server from "express";
 import session from "express-session";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import Keyv from "keyv";
 import { SessionStorageMemory } from "sessile";
+import dropIn from "sessile/express-session";
 import {
   betterAuthStorage,
   expressSessionStore,
@@ -34,6 +37,16 @@ export const express = session({ store, secret: "", resave: false, saveUninitial
 export const revoked: Promise<number> = store.invalidateTagged("user:17");
 store.on("connect", () => {});
 store.get("id", (error: unknown, found) => found?.cookie.maxAge ?? error);
+
+// What was declared for express-session holds for the drop-in, and so do its stores.
+declare const client: ConstructorParameters<typeof RedisStore>[0]["client"];
+for (const one of [new session.MemoryStore(), new RedisStore({ client }), storage, store]) {
+  server().use(dropIn({ store: one, secret: "", resave: false }), (req, res) => {
+    const userId: number | undefined = req.session.userId;
+    req.session.save((error) => res.json([error, userId]));
+  });
+}
+export const inDropIn = expressSessionStore(dropIn, storage);
 
 const fastifyStore = fastifySessionStore(storage);
 void Fastify().register(fastifySession, { secret: "", store: fastifyStore });

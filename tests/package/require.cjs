@@ -1,5 +1,6 @@
 // The package through `require`, which Node has for ES modules since 22.
 const { SessionStorageMemory, generateSessionId } = require("sessile");
+const session = require("sessile/express-session");
 const { testSessionStorage } = require("sessile/testing");
 
 const failures = [];
@@ -12,6 +13,9 @@ async function main() {
   const value = await storage.getJson(id);
   if (value?.by !== "require") failures.push(new Error(`read ${JSON.stringify(value)}`));
   if (typeof testSessionStorage !== "function") failures.push(new Error("sessile/testing is empty"));
+  if (typeof session !== "function" || typeof session.Store !== "function") {
+    failures.push(new Error("sessile/express-session is not the function that express-session is"));
+  }
   const imported = await import("sessile");
   if (imported.SessionStorageMemory !== SessionStorageMemory)
     failures.push(new Error("import loads it twice"));

@@ -5,7 +5,7 @@ import { pathToFileURL } from "node:url";
 import pg from "pg";
 import { equal, matches, rejection, same } from "../package/expect.mjs";
 import { COUNTS_MARK, describe, it, run } from "../package/harness.mjs";
-import { startPostgres } from "./server.mjs";
+import { withPostgres } from "../frameworks/servers.mjs";
 
 const [app] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(app, "node_modules/sessile/dist", name)).href);
@@ -13,13 +13,15 @@ const { sessions, cookie } = await load("index.js");
 const { PostgresStorage, postgresSchema } = await load("storages/postgres.js");
 const { testSessionStorage } = await load("testing.js");
 
-const server = await startPostgres();
-const connect = () => new pg.Pool({ host: server.host, user: "sessile", database: "postgres", max: 8 });
-let pool = connect();
-// Idle connections are told of a server that goes.
-pool.on("error", () => {});
-/** The pool of the moment, since a test gets the server restarted. */
+let pool;
+/** The pool of the moment, since a test puts another in its place. */
 const client = { query: (text, values) => pool.query(text, values) };
+const connect = (host) => {
+  const made = new pg.Pool({ host, user: "tests", database: "postgres", max: 8 });
+  // Idle connections are told when they are cut.
+  made.on("error", () => {});
+  return made;
+};
 
 describe("PostgresStorage", () => {
   let tables = 0;
@@ -154,20 +156,23 @@ describe("a table of PostgreSQL", () => {
     const storage = new PostgresStorage(client, { table: "restarted" });
     await storage.setJson("id", 1);
     const gone = pool;
-    pool = new pg.Pool({ host: "/nowhere", user: "sessile", database: "postgres" });
+    pool = connect("/nowhere");
     equal((await rejection(storage.getJson("id"))).code, "ERR_SESSION_STORAGE");
     equal((await rejection(storage.setJson("id", 2))).code, "ERR_SESSION_STORAGE");
     pool = gone;
-    await server.restart();
-    // A connection of before may be handed out once more, and fails.
+    await pool.query("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid()");
+    // A connection that was cut may be handed out once more, and fails.
     const answers = await Promise.allSettled(Array.from({ length: 9 }, () => storage.getJson("id")));
     for (const { reason } of answers) if (reason) equal(reason.code, "ERR_SESSION_STORAGE");
     equal(await storage.getJson("id"), 1);
   });
 });
 
-const counts = await run(console.log);
-await pool.end();
-await server.stop();
+let counts;
+await withPostgres(async (host) => {
+  pool = connect(host);
+  counts = await run(console.log);
+  await pool.end();
+});
 console.log(COUNTS_MARK + JSON.stringify(counts));
 process.exitCode = counts.failed > 0 ? 1 : 0;

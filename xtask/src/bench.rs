@@ -9,10 +9,14 @@ use crate::{
     build, installed, npm,
     process::{command, show},
     report::step,
+    servers,
 };
 
 /// The bench that starts browsers.
 const IN_BROWSERS: &str = "indexeddb";
+
+/// The bench that starts redis-server.
+const WITH_REDIS: &str = "http";
 
 pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let folder = root.join("benches");
@@ -22,6 +26,9 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     };
     if !known.contains(name) {
         bail!("there is no bench `{name}`; there are: {}", known.join(", "));
+    }
+    if name == WITH_REDIS {
+        servers::find(&[servers::REDIS])?;
     }
     let package = build::build(root)?;
     let tests = root.join("tests");

@@ -1,31 +1,35 @@
-//! Servers that the tests start for themselves, as the machine has them.
+//! Servers that tests and benches start for themselves, as the machine has them.
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, bail};
 
 use crate::{apt, process::on_path};
 
-/// Debian keeps the programs of each version apart.
-const DEBIAN_POSTGRES: &str = "/usr/lib/postgresql";
-
-/// The folder with PostgreSQL's programs: that of Debian's newest version, or the one on the `PATH`, or else Debian's package.
-pub fn postgres() -> Result<PathBuf> {
-    if let Some(found) = installed_postgres() {
-        return Ok(found);
-    }
-    apt::install(&["postgresql"], "PostgreSQL is missing")?;
-    installed_postgres().context("postgresql is installed, but initdb is not found")
+/// Debian's package, and whether its programs are there.
+pub struct Server {
+    package: &'static str,
+    is_there: fn() -> bool,
 }
 
-fn installed_postgres() -> Option<PathBuf> {
-    let versions = fs::read_dir(DEBIAN_POSTGRES).into_iter().flatten().flatten();
-    let numbered = versions.filter_map(|entry| entry.file_name().to_string_lossy().parse::<u32>().ok());
-    let debian =
-        numbered.max().map(|version| Path::new(DEBIAN_POSTGRES).join(version.to_string()).join("bin"));
-    let on_path = || on_path("initdb")?.parent().map(Path::to_owned);
-    debian.filter(|folder| folder.join("initdb").is_file()).or_else(on_path)
+pub const REDIS: Server = Server { package: "redis-server", is_there: || on_path("redis-server").is_some() };
+
+/// Debian keeps each version's programs in a folder that is not on the `PATH`.
+pub const POSTGRESQL: Server = Server {
+    package: "postgresql",
+    is_there: || Path::new("/usr/lib/postgresql").is_dir() || on_path("initdb").is_some(),
+};
+
+/// Those on the machine, else Debian's packages.
+pub fn find(servers: &[Server]) -> Result<()> {
+    for Server { package, is_there } in servers {
+        if is_there() {
+            continue;
+        }
+        apt::install(&[package], &format!("{package} is missing"))?;
+        if !is_there() {
+            bail!("{package} is missing, also after it was installed");
+        }
+    }
+    Ok(())
 }

@@ -231,6 +231,7 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
     let axum = example::build_package(&setup.root, "sessile-example-axum")?;
+    servers::find(&[servers::REDIS, servers::POSTGRESQL])?;
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
         let mut runner = command(setup.runtime(runtime)?);
@@ -248,10 +249,8 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
 fn postgres(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/postgres");
     npm::install(&folder)?;
-    let programs = servers::postgres()?;
-    let mut tests = command(setup.runtime("node24")?);
-    tests.arg(folder.join("run.mjs")).arg(setup.app()?).env("POSTGRES_BIN", programs);
-    counted(&mut tests)
+    servers::find(&[servers::POSTGRESQL])?;
+    counted(command(setup.runtime("node24")?).arg(folder.join("run.mjs")).arg(setup.app()?))
 }
 
 fn require(setup: &Setup) -> Result<Counts> {

@@ -21,13 +21,19 @@ export interface CookieAttributes {
  * What is no valid percent-encoding stays as it is.
  */
 export function cookieValue(header: string, name: string): string | undefined {
+  const escaped = escapedCookieValue(header, name);
+  return escaped === undefined ? undefined : unescaped(escaped);
+}
+
+/** The same as it was sent. */
+export function escapedCookieValue(header: string, name: string): string | undefined {
   let start = 0;
   while (start < header.length) {
     const semicolon = header.indexOf(";", start);
     const end = semicolon === -1 ? header.length : semicolon;
     const equals = header.indexOf("=", start);
     if (equals !== -1 && equals < end && part(header, start, equals) === name) {
-      return unescaped(part(header, equals + 1, end));
+      return part(header, equals + 1, end);
     }
     start = end + 1;
   }
@@ -49,7 +55,7 @@ function isBlank(code: number): boolean {
   return code === 0x20 || code === 0x09;
 }
 
-function unescaped(value: string): string {
+export function unescaped(value: string): string {
   const quoted = value.length > 1 && value.startsWith('"') && value.endsWith('"');
   const bare = quoted ? value.slice(1, -1) : value;
   if (!bare.includes("%")) return bare;

@@ -192,7 +192,7 @@ export function setHeaders(
 }
 
 /** The arguments of writeHead, its headers set on the response. */
-function withoutHeaders(response: NodeResponse, given: any[]): any[] {
+export function withoutHeaders(response: NodeResponse, given: any[]): any[] {
   const [status, second, third] = given as [unknown, unknown, unknown];
   const hasMessage = typeof second === "string";
   const headers = hasMessage ? third : (second ?? third);

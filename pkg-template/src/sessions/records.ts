@@ -1,4 +1,5 @@
 import { SessionError, type SessionErrorCode } from "../error.js";
+import { SessionStorageMemory } from "../memory.js";
 import { notJson } from "../storage.js";
 import type { BuiltInStorage, SessionInfo, SessionStorage, WriteOptions } from "../types.js";
 import { decode } from "../window.js";
@@ -28,6 +29,20 @@ export class Records {
     } catch (cause) {
       throw notJson(cause);
     }
+  }
+
+  /** Whether the storage answers at once, by {@link readNow} and {@link writeNow}. */
+  get isNow(): boolean {
+    return SessionStorageMemory.isPlain(this.storage);
+  }
+
+  readNow(id: string): Found | undefined {
+    const found = SessionStorageMemory.readNow(this.storage as SessionStorageMemory, id);
+    return found?.text === "" ? undefined : found;
+  }
+
+  writeNow(id: string, text: string, options: WriteOptions): string {
+    return SessionStorageMemory.writeNow(this.storage as SessionStorageMemory, id, text, options);
   }
 
   /** What is there, whatever it is. */

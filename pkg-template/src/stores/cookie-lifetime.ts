@@ -17,12 +17,12 @@ export function cookieLifetime(otherwise: Duration | null, clock: () => number):
     idleTimeout(session) {
       const { originalMaxAge, expires } = cookieOf(session);
       if (typeof originalMaxAge === "number") return originalMaxAge;
-      const date = typeof expires === "string" ? Date.parse(expires) : NaN;
+      const date = dateOf(expires);
       return Number.isNaN(date) ? fallback : date - clock();
     },
     slides(session) {
       const { originalMaxAge, expires } = cookieOf(session);
-      return typeof originalMaxAge === "number" || typeof expires !== "string";
+      return typeof originalMaxAge === "number" || Number.isNaN(dateOf(expires));
     },
     lasting(session) {
       const cookie = cookieOf(session);
@@ -31,13 +31,19 @@ export function cookieLifetime(otherwise: Duration | null, clock: () => number):
       return { ...session, cookie: lasting };
     },
     touched: (base, { cookie }) => ({ ...base, cookie }),
-    refresh(session, { expiresAt }) {
+    refresh(session, expiresAt) {
       const cookie = (session["cookie"] = cookieOf(session));
       if (typeof cookie.originalMaxAge === "number" && expiresAt !== undefined) {
         cookie.expires = new Date(expiresAt).toISOString();
       }
     },
   };
+}
+
+/** Of a content that was loaded, or of an object that a request holds; NaN for no date. */
+function dateOf(expires: unknown): number {
+  if (expires instanceof Date) return expires.getTime();
+  return typeof expires === "string" ? Date.parse(expires) : NaN;
 }
 
 function cookieOf(session: SessionContent): CookieContent {

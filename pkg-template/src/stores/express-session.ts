@@ -46,46 +46,87 @@ export function expressSessionStore<Base extends object>(
 ): Base & SessionStoreMethods {
   if (typeof session?.Store !== "function")
     throw invalid("the first argument must be express-session itself");
-  const core = new SessionStoreCore(storage, options);
-  const Parent = session.Store as unknown as new () => BaseStore;
-  class Store extends Parent {
+  const Store = storeOver(session.Store as unknown as BaseStoreConstructor);
+  return new Store(storage, options) as unknown as Base & SessionStoreMethods;
+}
+
+/** A store of ours, seen from within. */
+export interface OurStore {
+  readonly core: SessionStoreCore;
+  /** Whether nobody has put methods of their own in place of the store's. */
+  isUnchanged(): boolean;
+}
+
+const ourStores = new WeakMap<object, OurStore>();
+
+export function ourStore(store: object): OurStore | undefined {
+  return ourStores.get(store);
+}
+
+type BaseStoreConstructor = new () => BaseStore;
+
+/** The class of our stores that extends this one. */
+export function storeOver(
+  Parent: BaseStoreConstructor,
+): new (storage: SessionStorage, options?: SessionStoreOptions) => BaseStore & SessionStoreMethods {
+  class StorageStore extends Parent {
+    readonly #core: SessionStoreCore;
+
+    constructor(storage: SessionStorage, options: SessionStoreOptions = {}) {
+      super();
+      this.#core = new SessionStoreCore(storage, options);
+      const { get, set, touch, destroy, createSession } = StorageStore.prototype;
+      ourStores.set(this, {
+        core: this.#core,
+        isUnchanged: () =>
+          this.get === get &&
+          this.set === set &&
+          this.touch === touch &&
+          this.destroy === destroy &&
+          this.createSession === createSession,
+      });
+    }
+
     override createSession(request: object, content: object): object {
       const created = super.createSession(request, content);
-      core.objects.carry(content, created);
+      this.#core.objects.carry(content, created);
       return created;
     }
 
     get(id: string, callback?: Callback<unknown>): unknown {
-      return answer(core.objects.load(id), callback);
+      return answer(this.#core.objects.load(id), callback);
     }
 
     set(id: string, content: object, callback?: Callback): unknown {
-      return core.set(id, content, callback);
+      return this.#core.set(id, content, callback);
     }
 
     touch(id: string, content: object, callback?: Callback): unknown {
-      return core.touch(id, content, callback);
+      return this.#core.touch(id, content, callback);
     }
 
     destroy(id: string, callback?: Callback): unknown {
-      return core.destroy(id, callback);
+      return this.#core.destroy(id, callback);
     }
 
     length(callback?: Callback<number>): unknown {
-      return core.length(callback);
+      return this.#core.length(callback);
     }
 
     clear(callback?: Callback): unknown {
-      return core.clear(callback);
+      return this.#core.clear(callback);
     }
 
-    all(callback?: Callback<never>): unknown {
-      return core.all(callback);
+    all(callback?: Callback<any>): unknown {
+      return this.#core.all(callback);
     }
 
     invalidateTagged(tag: string): Promise<number> {
-      return core.invalidateTagged(tag);
+      return this.#core.invalidateTagged(tag);
     }
   }
-  return new Store() as unknown as Base & SessionStoreMethods;
+  return StorageStore as unknown as new (
+    storage: SessionStorage,
+    options?: SessionStoreOptions,
+  ) => BaseStore & SessionStoreMethods;
 }

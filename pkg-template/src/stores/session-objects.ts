@@ -4,10 +4,10 @@ import { SessionError } from "../error.js";
 import { checkId } from "../id.js";
 import { checkObject, checkTag, invalid, timeoutNumber } from "../options.js";
 import { isEqual, merge } from "../sessions/merge.js";
-import { Records, hasCode } from "../sessions/records.js";
+import { Records, hasCode, type Found } from "../sessions/records.js";
 import { inTurn } from "../sessions/turns.js";
 import { notJson, toJson } from "../storage.js";
-import type { Duration, SessionInfo, SessionStorage, StorageCapabilities, WriteOptions } from "../types.js";
+import type { Duration, SessionStorage, StorageCapabilities, WriteOptions } from "../types.js";
 
 /** What all stores of sessions inside other libraries take. */
 export interface StoredSessionOptions {
@@ -48,7 +48,7 @@ export interface Lifetime {
   /** The stored content with what of the session a touch may write. */
   touched(base: SessionContent, session: SessionContent): SessionContent;
   /** Brings what changes with each activity up to date, since a touch rewrites no content. */
-  refresh(session: SessionContent, info: SessionInfo): void;
+  refresh(session: SessionContent, expiresAt: number | undefined): void;
 }
 
 /** What is stored, as far as the holder of an object knows. */
@@ -59,19 +59,29 @@ interface Stored {
   readonly createdAt?: number;
 }
 
-/** What is known of an object that a request holds. */
-interface Known {
+/** What is known of an object that a request holds; for others than {@link SessionObjects} nothing but a token. */
+export interface Known {
+  readonly owner: SessionObjects;
   readonly id: string;
   /** What the object held when it was loaded or saved last. */
   base: string;
   stored: Stored;
+  /** When it would have expired, at the time when it was loaded. */
+  readonly expiresAt?: number | undefined;
   /** When it was active last, and how long it may be idle; absent where activity does not lengthen its life. */
-  activity?: { readonly at: number; readonly idleTimeout: number };
+  activity?: { readonly at: number; readonly idleTimeout: number } | undefined;
   ended: boolean;
 }
 
 /** A write that still meets conflicts after so many rounds gives up. */
 const ROUNDS = 64;
+
+/** Where an object of a class of our own keeps what it was loaded from; of all others a map knows. */
+export const ORIGIN = Symbol("origin");
+
+interface WithOrigin {
+  [ORIGIN]: Known | undefined;
+}
 
 /**
  * Sessions as objects that a library loads, changes and saves whole. It is remembered what each object was loaded from. So a
@@ -106,37 +116,78 @@ export class SessionObjects {
 
   /** The session as an object of the caller's own; `undefined` where there is none that can be used. */
   async load(id: string): Promise<SessionContent | undefined> {
-    let storedId: string;
-    let found;
-    let session: unknown;
+    const known = await this.find(id);
+    const session = known && this.open(known);
+    if (known !== undefined && session !== undefined) this.#known.set(session, known);
+    return session;
+  }
+
+  /** What is stored, before anybody has asked for its content; at once where the storage can. */
+  find(id: string): Known | undefined | Promise<Known | undefined> {
+    if (!this.records.isNow) return this.#find(id);
     try {
-      storedId = this.#storedId(id);
-      found = await this.records.read(storedId);
-      if (found === undefined) return undefined;
-      session = parse(found.text);
+      const storedId = this.#storedId(id);
+      const found = this.records.readNow(storedId);
+      return found && this.#knownFrom(storedId, found);
     } catch (error) {
-      // An id that no storage takes is one that none has given.
-      if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
-      if (!hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
-      this.#options.onInvalid?.(error);
-      return undefined;
+      return this.#unusable(error);
     }
-    const { text, info } = found;
+  }
+
+  async #find(id: string): Promise<Known | undefined> {
+    try {
+      const storedId = this.#storedId(id);
+      const found = await this.records.read(storedId);
+      return found && this.#knownFrom(storedId, found);
+    } catch (error) {
+      return this.#unusable(error);
+    }
+  }
+
+  #knownFrom(id: string, { text, info }: Found): Known {
     const { idleTimeout, absoluteTimeout, expiresAt, revision, createdAt } = info;
-    const known: Known = { id: storedId, base: text, stored: { text, revision, createdAt }, ended: false };
     const isAtItsLast = absoluteTimeout !== undefined && expiresAt === createdAt + absoluteTimeout;
-    if (idleTimeout !== undefined && expiresAt !== undefined && !isAtItsLast) {
-      known.activity = { at: expiresAt - idleTimeout, idleTimeout };
+    const slides = idleTimeout !== undefined && expiresAt !== undefined && !isAtItsLast;
+    const activity = slides ? { at: expiresAt - idleTimeout, idleTimeout } : undefined;
+    const stored = { text, revision, createdAt };
+    return { owner: this, id, base: text, stored, expiresAt, activity, ended: false };
+  }
+
+  /** The content of what was found as an object of the caller's own; `undefined` where it cannot be used. */
+  open(known: Known): SessionContent | undefined {
+    try {
+      const session = parse(known.base);
+      this.#lifetime.refresh(session, known.expiresAt);
+      return session;
+    } catch (error) {
+      return this.#unusable(error);
     }
-    this.#lifetime.refresh(session as SessionContent, info);
-    this.#known.set(session as object, known);
-    return session as SessionContent;
+  }
+
+  #unusable(error: unknown): undefined {
+    // An id that no storage takes is one that none has given.
+    if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
+    if (!hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
+    this.#options.onInvalid?.(error);
+    return undefined;
   }
 
   /** What is known of one object holds for another that was made of it. */
   carry(from: object, to: object): void {
-    const known = this.#known.get(from);
-    if (known !== undefined) this.#known.set(to, known);
+    const known = this.#knownOf(from);
+    if (known !== undefined) this.know(to, known);
+  }
+
+  #knownOf(session: object): Known | undefined {
+    if (!(ORIGIN in session)) return this.#known.get(session);
+    const known = (session as WithOrigin)[ORIGIN];
+    return known?.owner === this ? known : undefined;
+  }
+
+  /** Tells what an object was made of. */
+  know(session: object, known: Known): void {
+    if (ORIGIN in session) (session as WithOrigin)[ORIGIN] = known;
+    else this.#known.set(session, known);
   }
 
   /** Stores what the object holds at this moment. One that was not loaded from here replaces what is there. */
@@ -145,6 +196,73 @@ export class SessionObjects {
     await this.#inTurn(id, session, (known) =>
       known === undefined ? this.#replace(this.#storedId(id), session, text) : this.#change(known, text),
     );
+  }
+
+  /**
+   * Stores a content that differs from what was found; `undefined` if that is done already. What {@link save} does of the same
+   * object must have ended.
+   *
+   * @param session what `text` is the JSON of
+   */
+  commit(known: Known, text: string, session: object): Promise<void> | undefined {
+    if (known.ended) return undefined;
+    const content = session as SessionContent;
+    const idleTimeout = this.#lifetime.idleTimeout(content);
+    const isOver = typeof idleTimeout === "number" && idleTimeout <= 0;
+    if (isOver || !this.records.isNow || known.stored.text !== known.base) {
+      return this.#put(known, text, content);
+    }
+    try {
+      const options = { ifRevision: known.stored.revision, idleTimeout, tags: this.#tagsOf(content) };
+      const revision = this.records.writeNow(known.id, text, options);
+      known.stored = { ...known.stored, text, revision };
+      known.base = text;
+      this.#isActive(known, idleTimeout);
+      return undefined;
+    } catch (error) {
+      return hasCode(error, "ERR_SESSION_CONFLICT") ? this.#put(known, text, content) : Promise.reject(error);
+    }
+  }
+
+  /** Counts what was found as active; `undefined` where there is nothing to tell the storage. */
+  active(known: Known): Promise<void> | undefined {
+    return !known.ended && this.#isDue(known) ? this.#touch(known) : undefined;
+  }
+
+  /**
+   * Changes what is stored by now, however many do so at once: `change` runs again where another was faster, and must not wait.
+   * The object has the outcome, beside what it was changed to since it was loaded. Resolves with what `change` answered last;
+   * rejects with `ERR_SESSION_NOT_FOUND` for a session that has ended.
+   */
+  async update<R>(session: object, change: (content: SessionContent) => R): Promise<R> {
+    const known = this.#knownOf(session);
+    if (!this.#capabilities.conditional) {
+      throw new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no conditional writes");
+    }
+    if (known === undefined) {
+      throw new SessionError("ERR_SESSION_NOT_FOUND", "the session is not stored yet: save() it first");
+    }
+    let answer!: R;
+    const attempt = async (): Promise<boolean> => {
+      const fresh = known.ended ? undefined : await this.#fresh(known);
+      if (fresh === undefined) throw new SessionError("ERR_SESSION_NOT_FOUND", "the session has ended");
+      const content = parse(fresh.text);
+      answer = change(content);
+      if (typeof (answer as PromiseLike<unknown> | undefined)?.then === "function") {
+        throw invalid("what update() is given must not be async, since it may run several times");
+      }
+      const text = toJson(content);
+      const base = parse(known.base);
+      const isWritten = await this.#attempt(known, fresh, text, content, false);
+      if (isWritten) assign(session, merge(base, parse(toJson(session)), parse(text)) as SessionContent);
+      return isWritten;
+    };
+    if (await attempt()) return answer;
+    await inTurn(this.records.storage, known.id, async () => {
+      for (let round = 1; round < ROUNDS; round += 1) if (await attempt()) return;
+      throw tooManyRounds();
+    });
+    return answer;
   }
 
   /** Counts as activity. Nothing is written but a new lifetime. */
@@ -173,7 +291,7 @@ export class SessionObjects {
   /** One after another for each object, since each save is told by the one before what is stored. */
   #inTurn(id: string, session: object, work: (known: Known | undefined) => Promise<void>): Promise<void> {
     return inTurn(session, id, () => {
-      const known = this.#known.get(session);
+      const known = this.#knownOf(session);
       return work(known?.id === this.#prefix + id ? known : undefined);
     });
   }
@@ -181,36 +299,30 @@ export class SessionObjects {
   async #replace(id: string, session: object, text: string): Promise<void> {
     const { absoluteTimeout } = this.#options;
     const revision = await this.#write(id, parse(text), text, { absoluteTimeout });
-    const ended = revision === undefined;
-    const known: Known = { id, base: text, stored: { text, revision: revision ?? "" }, ended };
+    const stored = { text, revision: revision ?? "" };
+    const known: Known = { owner: this, id, base: text, stored, ended: revision === undefined };
     this.#isActive(known, this.#lifetime.idleTimeout(parse(text)));
-    this.#known.set(session, known);
+    this.know(session, known);
   }
 
   async #change(known: Known, text: string): Promise<void> {
     if (known.ended) return;
-    const base = parse(known.base);
     const mine = parse(text);
-    if (isEqual(this.#lifetime.lasting(base), this.#lifetime.lasting(mine))) {
-      if (this.#lifetime.slides(mine)) await this.#touchIfDue(known);
-      return;
+    if (isEqual(this.#lifetime.lasting(parse(known.base)), this.#lifetime.lasting(mine))) {
+      if (this.#lifetime.slides(mine) && this.#isDue(known)) await this.#touch(known);
+    } else {
+      await this.#put(known, text, mine);
     }
+  }
+
+  async #put(known: Known, text: string, mine: SessionContent): Promise<void> {
     const attempt = async (stored: Stored): Promise<boolean> => {
       const isOnTop = this.#onConflict !== "overwrite" && stored.text !== known.base;
-      const value = isOnTop ? (merge(base, mine, parse(stored.text)) as SessionContent) : mine;
-      const next = isOnTop ? JSON.stringify(value) : text;
-      const condition = this.#capabilities.conditional ? { ifRevision: stored.revision } : {};
-      try {
-        const revision = await this.#write(known.id, value, next, condition);
-        if (revision === undefined) known.ended = true;
-        else known.stored = { ...stored, text: next, revision };
-        known.base = text;
-        this.#isActive(known, this.#lifetime.idleTimeout(value));
-        return true;
-      } catch (error) {
-        if (!hasCode(error, "ERR_SESSION_CONFLICT") || this.#onConflict === "error") throw error;
-        return false;
-      }
+      if (!isOnTop) return this.#attempt(known, stored, text, mine);
+      const value = merge(parse(known.base), parse(text), parse(stored.text)) as SessionContent;
+      const isWritten = await this.#attempt(known, stored, JSON.stringify(value), value);
+      if (isWritten) known.base = text;
+      return isWritten;
     };
     // Without conditional writes, looking just before is the best there is.
     const current = this.#capabilities.conditional ? known.stored : await this.#fresh(known);
@@ -220,11 +332,30 @@ export class SessionObjects {
         const fresh = await this.#fresh(known);
         if (fresh === undefined || (await attempt(fresh))) return;
       }
-      throw new SessionError(
-        "ERR_SESSION_CONFLICT",
-        `others wrote to the session in each of ${ROUNDS} rounds`,
-      );
+      throw tooManyRounds();
     });
+  }
+
+  /** Writes upon what is stored; whether nobody else was faster. */
+  async #attempt(
+    known: Known,
+    stored: Stored,
+    text: string,
+    value: SessionContent,
+    conflictsFail = this.#onConflict === "error",
+  ): Promise<boolean> {
+    const condition = this.#capabilities.conditional ? { ifRevision: stored.revision } : {};
+    try {
+      const revision = await this.#write(known.id, value, text, condition);
+      if (revision === undefined) known.ended = true;
+      else known.stored = { ...stored, text, revision };
+      known.base = text;
+      this.#isActive(known, this.#lifetime.idleTimeout(value));
+      return true;
+    } catch (error) {
+      if (!hasCode(error, "ERR_SESSION_CONFLICT") || conflictsFail) throw error;
+      return false;
+    }
   }
 
   /** What is stored by now; none where the session was ended, also if its id was given to another one since. */
@@ -238,11 +369,13 @@ export class SessionObjects {
     return { text: found.text, revision: found.info.revision, createdAt: found.info.createdAt };
   }
 
-  async #touchIfDue(known: Known): Promise<void> {
-    const { activity } = known;
-    if (activity === undefined) return;
+  #isDue({ activity }: Known): boolean {
+    if (activity === undefined) return false;
     const throttle = this.#touchAfter ?? Math.min(activity.idleTimeout / 10, 60_000);
-    if (this.clock() - activity.at < throttle) return;
+    return this.clock() - activity.at >= throttle;
+  }
+
+  async #touch(known: Known): Promise<void> {
     if (this.records.touches) {
       known.ended = !(await this.records.touch(known.id));
     } else if (this.#capabilities.conditional) {
@@ -272,10 +405,7 @@ export class SessionObjects {
     text: string,
     options: WriteOptions,
   ): Promise<string | undefined> {
-    const own = this.#options.tags?.(value);
-    if (own !== undefined && !Array.isArray(own)) throw invalid("tags must give an array of strings");
-    const isTagged = own !== undefined || this.#tag.length > 0;
-    const tags = isTagged ? [...this.#tag, ...(own ?? []).map(checkTag)] : undefined;
+    const tags = this.#tagsOf(value);
     const idleTimeout = this.#lifetime.idleTimeout(value);
     if (typeof idleTimeout === "number" && idleTimeout <= 0) {
       await this.records.invalidate(id);
@@ -283,6 +413,13 @@ export class SessionObjects {
     }
     const all = { ...options, idleTimeout, tags };
     return all.ifRevision === undefined ? this.records.put(id, text, all) : this.records.write(id, text, all);
+  }
+
+  #tagsOf(value: SessionContent): string[] | undefined {
+    const own = this.#options.tags?.(value);
+    if (own !== undefined && !Array.isArray(own)) throw invalid("tags must give an array of strings");
+    const isTagged = own !== undefined || this.#tag.length > 0;
+    return isTagged ? [...this.#tag, ...(own ?? []).map(checkTag)] : undefined;
   }
 }
 
@@ -295,6 +432,21 @@ function parse(text: string): SessionContent {
   }
   if (typeof value === "object" && value !== null && !Array.isArray(value)) return value as SessionContent;
   throw new SessionError("ERR_SESSION_CORRUPT", "the session's content is JSON, but no object");
+}
+
+function tooManyRounds(): SessionError {
+  return new SessionError("ERR_SESSION_CONFLICT", `others wrote to the session in each of ${ROUNDS} rounds`);
+}
+
+/** Gives an object the content of another. The cookie, which has methods of its own, stays. */
+function assign(session: object, content: SessionContent): void {
+  for (const key of Object.keys(session)) {
+    if (!Object.hasOwn(content, key)) Reflect.deleteProperty(session, key);
+  }
+  for (const [key, value] of Object.entries(content)) {
+    if (key === "cookie" || key in (Object.getPrototypeOf(session) as object)) continue;
+    Object.defineProperty(session, key, { value, writable: true, enumerable: true, configurable: true });
+  }
 }
 
 function checkOptions(options: StoredSessionOptions, capabilities: StorageCapabilities, tag: unknown): void {

@@ -1,0 +1,575 @@
+// The drop-in over storages of sessile, and what it has beyond express-session.
+import { createSecretKey } from "node:crypto";
+import http from "node:http";
+import cookieParser from "cookie-parser";
+import expressSession from "express-session";
+import { SessionStorageMemory, Signer } from "sessile";
+import session, { MemoryStore, Session, Store } from "sessile/express-session";
+import { expressSessionStore } from "sessile/stores";
+import { equal, matches, rejection, same } from "../package/expect.mjs";
+import { describe, it } from "../package/harness.mjs";
+import { SECRET, recordingStore, servedWith, standingClock } from "./drop-in.mjs";
+import { ACTIONS, routesOf } from "./drop-in-routes.mjs";
+import { bare, barrier, counted, describeWithStorages, gate, storageCase } from "./stores.mjs";
+
+const MINUTE = 60_000;
+const QUIET = { resave: false, saveUninitialized: false };
+
+/** The drop-in with the common routes and some more, while `work` sends requests. */
+async function served(options, work, more = () => {}) {
+  const routes = (app) => {
+    more(app);
+    routesOf(app);
+  };
+  const { seen, errors } = await servedWith(session, { options: { ...QUIET, ...options }, routes }, work);
+  return { seen, errors };
+}
+
+const read = async (browser) => JSON.parse((await browser.send("/read")).body);
+
+/** Routes that stop in their middle: `/slow/...` are told when all have come, and go on together. */
+function slowRoutes(app, state) {
+  app.get("/slow/:key", async (req, res) => {
+    req.session[req.params.key] = "slow";
+    await state.wait();
+    res.send("slow");
+  });
+  app.get("/count", async (req, res) => {
+    await state.wait();
+    res.json(await req.session.update((stored) => (stored.count = (stored.count ?? 0) + 1)));
+  });
+}
+
+describeWithStorages("the drop-in over a storage", (withStorage) => {
+  const onStorage = storageCase(withStorage);
+
+  onStorage("S1_100_parallel_requests_lose_nothing_of_each_other", async (store) => {
+    const state = { wait: barrier(100) };
+    await served(
+      { store },
+      async (browser) => {
+        await browser.send("/write");
+        const sent = Array.from({ length: 100 }, (_, index) => browser.clone().send(`/slow/key${index}`));
+        for (const { body } of await Promise.all(sent)) equal(body, "slow");
+        equal(Object.keys(await read(browser)).length, 101);
+      },
+      (app) => slowRoutes(app, state),
+    );
+  });
+
+  onStorage("S1_100_parallel_updates_count_to_100_beside_what_else_is_changed", async (store) => {
+    const state = { wait: barrier(100) };
+    const counts = [];
+    await served(
+      { store },
+      async (browser) => {
+        await browser.send("/write");
+        const sent = Array.from({ length: 100 }, () => browser.clone().send("/count"));
+        for (const { body } of await Promise.all(sent)) counts.push(Number(body));
+        same(await read(browser), { views: 1, count: 100 });
+        const mixed = await browser.send("/update-and-change");
+        same(JSON.parse(mixed.body), { views: 1, count: 101, before: "b", after: "a" });
+        same(await read(browser), { views: 1, count: 101, before: "b", after: "a" });
+      },
+      (app) => {
+        slowRoutes(app, state);
+        app.get("/update-and-change", async (req, res) => {
+          req.session.before = "b";
+          await req.session.update((stored) => void (stored.count += 1));
+          req.session.after = "a";
+          const { cookie, ...data } = req.session;
+          res.json(data);
+        });
+      },
+    );
+    same(
+      counts.sort((one, other) => one - other),
+      Array.from({ length: 100 }, (_, index) => index + 1),
+    );
+  });
+
+  for (const [name, end] of [
+    ["a change", "/slow/late"],
+    ["an explicit save", "/saves"],
+    ["nothing but a visit", "/visits"],
+  ]) {
+    onStorage(`S2_a_logout_sticks_after_${name.replaceAll(" ", "_")}`, async (store) => {
+      const [arrived, goes] = [gate(), gate()];
+      const state = {
+        wait() {
+          arrived.open();
+          return goes.opened;
+        },
+      };
+      await served(
+        { store, cookie: { maxAge: 60 * MINUTE }, resave: true, storeOptions: { touchAfter: 1 } },
+        async (browser) => {
+          await browser.send("/write");
+          const before = browser.clone();
+          const slow = browser.clone().send(end);
+          await arrived.opened;
+          equal((await browser.send("/logout")).body, "out, undefined");
+          goes.open();
+          equal((await slow).status, 200);
+          same(await read(before), {});
+        },
+        (app) => {
+          slowRoutes(app, state);
+          app.get("/saves", async (req, res) => {
+            await state.wait();
+            req.session.late = true;
+            await req.session.save();
+            res.send("saved");
+          });
+          app.get("/visits", async (_req, res) => {
+            await state.wait();
+            res.send("visited");
+          });
+        },
+      );
+    });
+  }
+
+  onStorage("compat: strict is as express-session: the last wins, and a logout is undone", async (store) => {
+    const state = { wait: barrier(2) };
+    await served(
+      { store, compat: "strict" },
+      async (browser) => {
+        await browser.send("/write");
+        const both = ["one", "other"].map((key) => browser.clone().send(`/slow/${key}`));
+        await Promise.all(both);
+        equal(Object.keys(await read(browser)).length, 2, "views and one of both");
+        const [arrived, goes] = [gate(), gate()];
+        state.wait = () => {
+          arrived.open();
+          return goes.opened;
+        };
+        const before = browser.clone();
+        const slow = browser.clone().send("/slow/late");
+        await arrived.opened;
+        await browser.send("/logout");
+        goes.open();
+        await slow;
+        equal((await read(before)).late, "slow");
+      },
+      (app) => slowRoutes(app, state),
+    );
+  });
+
+  onStorage("a request that changes nothing writes nothing and sets no cookie", async (storage) => {
+    const { storage: store, calls } = counted(storage);
+    await served({ store, cookie: { maxAge: 60 * MINUTE } }, async (browser) => {
+      await browser.send("/write");
+      const sets = calls.set;
+      for (const path of ["/untouched", "/read", "/untouched", "/write-same"].slice(0, 3)) {
+        equal((await browser.send(path)).headers["set-cookie"], undefined, path);
+      }
+      equal(calls.set, sets);
+      equal(calls.touch, undefined, "touches, which are throttled");
+    });
+  });
+
+  onStorage(
+    "what was written is read, with its own cookie, by express-session, and the other way",
+    async (storage) => {
+      const options = { ...QUIET, cookie: { maxAge: 60 * MINUTE } };
+      let cookie;
+      await servedWith(
+        session,
+        { options: { ...options, store: storage }, routes: routesOf },
+        async (browser) => {
+          await browser.send("/write");
+          cookie = browser.cookie;
+        },
+      );
+      const store = expressSessionStore(expressSession, storage);
+      await servedWith(
+        expressSession,
+        { options: { ...options, store }, routes: routesOf },
+        async (browser) => {
+          const { body } = await browser.send("/write", { headers: { cookie } });
+          equal(body, "views 2");
+        },
+      );
+      await servedWith(
+        session,
+        { options: { ...options, store: storage }, routes: routesOf },
+        async (browser) => {
+          const { body } = await browser.send("/write", { headers: { cookie } });
+          equal(body, "views 3");
+        },
+      );
+    },
+  );
+
+  onStorage("all that applications do goes on over it", async (store) => {
+    for (const path of Object.keys(ACTIONS)) {
+      const { errors } = await served({ store, resave: true }, async (browser) => {
+        for (const each of ["/write", path, "/read", path, "/write", "/read"]) {
+          const { status } = await browser.send(each);
+          if (/throws|error/.test(each)) equal(status, 500, each);
+          else if (each === "/missing") equal(status, 404);
+          else equal(status < 400, true, `${each}: ${status}`);
+        }
+      });
+      const isExpected = /throws|error/.test(path) ? 2 : 0;
+      equal(errors.length, isExpected, `errors at ${path}: ${errors}`);
+    }
+  });
+});
+
+describe("the drop-in", () => {
+  it("an answer does not leave before its session is stored, redirects included", async () => {
+    const [reached, waits] = [gate(), gate()];
+    const store = new MemoryStore();
+    const { set } = store;
+    store.set = async (id, content, callback) => {
+      reached.open();
+      await waits.opened;
+      set.call(store, id, content, callback);
+    };
+    await served({ store }, async (browser) => {
+      let arrived = false;
+      const redirect = browser.send("/login").then((answer) => {
+        arrived = true;
+        return answer;
+      });
+      await reached.opened;
+      await browser.clone().send("/untouched");
+      equal(arrived, false, "the redirect arrived");
+      waits.open();
+      equal((await redirect).status, 302);
+      same(await read(browser), { user: "Ada" });
+    });
+  });
+
+  it("methods answer promises where no callback is given, and the session otherwise", async () => {
+    const store = recordingStore(session);
+    await served(
+      { store },
+      async (browser) => {
+        await browser.send("/write");
+        same(JSON.parse((await browser.send("/promises")).body), [
+          true,
+          true,
+          1,
+          true,
+          "undefined",
+          "object",
+          true,
+        ]);
+        store.failing.set = new Error("no disk");
+        equal((await browser.send("/save-fails")).body, "no disk");
+        equal((await browser.send("/update")).body, "ERR_SESSION_UNSUPPORTED");
+      },
+      (app) => {
+        app.get("/promises", async (req, res) => {
+          const answers = [];
+          const first = req.session;
+          answers.push(first.save((error) => error) === first, first.touch() === first);
+          await req.session.save();
+          await req.session.reload();
+          answers.push(req.session.views, req.session !== first);
+          await req.session.destroy();
+          answers.push(typeof req.session);
+          req.sessionStore.generate(req);
+          const { id } = req.session;
+          await req.session.regenerate();
+          answers.push(typeof req.session, req.session.id !== id);
+          res.json(answers);
+        });
+        app.get("/save-fails", async (req, res) => res.send((await rejection(req.session.save())).message));
+        app.get("/update", async (req, res) =>
+          res.send((await rejection(req.session.update(() => {}))).code),
+        );
+      },
+    );
+  });
+
+  it("update rejects for a session that is new, has ended, or whose change would wait", async () => {
+    await served(
+      { store: new SessionStorageMemory() },
+      async (browser) => {
+        equal((await browser.send("/update")).body, "ERR_SESSION_NOT_FOUND");
+        await browser.send("/write");
+        equal((await browser.send("/update-async")).body, "ERR_SESSION_INVALID_OPTION");
+        equal((await browser.send("/update-ended")).body, "ERR_SESSION_NOT_FOUND");
+      },
+      (app) => {
+        app.get("/update", async (req, res) =>
+          res.send((await rejection(req.session.update(() => {}))).code),
+        );
+        app.get("/update-async", async (req, res) =>
+          res.send((await rejection(req.session.update(async () => {}))).code),
+        );
+        app.get("/update-ended", async (req, res) => {
+          await req.sessionStore.destroy(req.sessionID);
+          res.send((await rejection(req.session.update(() => {}))).code);
+        });
+      },
+    );
+  });
+
+  it("invalidateTagged logs a user out everywhere", async () => {
+    const storeOptions = { tags: ({ user }) => (user === undefined ? [] : [`user:${user}`]) };
+    await served(
+      { store: new SessionStorageMemory(), storeOptions },
+      async (browser) => {
+        const phone = browser.clone();
+        await browser.send("/login");
+        await phone.send("/login");
+        equal((await browser.clone().send("/kick")).body, "2");
+        same([await read(browser), await read(phone)], [{}, {}]);
+      },
+      (app) => {
+        app.get("/kick", async (req, res) =>
+          res.send(String(await req.sessionStore.invalidateTagged("user:Ada"))),
+        );
+      },
+    );
+  });
+
+  it("MemoryStore has its sessions listed, counted and cleared, and frees what has expired", async () => {
+    let now = Date.now();
+    const store = new MemoryStore({ clock: () => now });
+    const content = (maxAge) => ({
+      cookie: { originalMaxAge: maxAge, expires: new Date(now + maxAge) },
+      name: maxAge,
+    });
+    await store.set("one", content(MINUTE));
+    await store.set("other", content(10 * MINUTE));
+    await store.set("third", content(10 * MINUTE));
+    same(Object.keys(await store.all()), ["one", "other", "third"]);
+    now += 2 * MINUTE;
+    equal(await store.length(), 2);
+    same(
+      Object.values(await store.all()).map(({ name }) => name),
+      [10 * MINUTE, 10 * MINUTE],
+    );
+    await store.destroy("third");
+    equal(await new Promise((resolve) => store.length((_, length) => resolve(length))), 1);
+    await store.clear();
+    same([await store.length(), await store.get("other")], [0, undefined]);
+    const small = new MemoryStore({ maxSessions: 2 });
+    for (const id of ["a", "b", "c"]) await small.set(id, content(MINUTE));
+    equal(await small.length(), 2);
+  });
+
+  it("a store is disconnected and connected again", async () => {
+    const store = recordingStore(session);
+    await served({ store }, async (browser) => {
+      await browser.send("/write");
+      store.emit("disconnect");
+      equal((await browser.send("/read")).body, "no session");
+      store.emit("connect");
+      same(await read(browser), { views: 1 });
+    });
+  });
+
+  it("a cookie of an older secret, of bytes, a KeyObject or cookie-parser is accepted", async () => {
+    const secrets = [
+      [SECRET],
+      ["newer", SECRET],
+      ["newer", Buffer.from(SECRET)],
+      ["newer", createSecretKey(Buffer.from(SECRET))],
+    ];
+    const store = new SessionStorageMemory();
+    let cookie;
+    for (const secret of secrets) {
+      await served({ store, secret, cookie: { maxAge: MINUTE }, rolling: true }, async (browser) => {
+        const headers = cookie === undefined ? {} : { cookie };
+        const answer = await browser.send("/write", { headers });
+        cookie ??= browser.cookie;
+        const [, value] = answer.headers["set-cookie"][0].split(/[=;]/);
+        const newest = Buffer.isBuffer(secret[0]) ? secret[0].toString() : secret[0];
+        equal(
+          new Signer([newest]).verify(decodeURIComponent(value)) !== undefined,
+          true,
+          "signed by the newest",
+        );
+      });
+    }
+    await served({ store, secret: undefined }, async (browser) => {
+      matches((await browser.send("/read")).body, /secret option required/);
+    });
+    const before = [cookieParser(SECRET)];
+    const options = { ...QUIET, store, secret: undefined };
+    await servedWith(session, { options, before, routes: routesOf }, async (browser) => {
+      const { body } = await browser.send("/read", { headers: { cookie } });
+      same(JSON.parse(body), { views: 4 });
+    });
+  });
+
+  it("S3_a_cookie_that_is_not_signed_or_not_stored_is_no_session", async () => {
+    await served({ store: new SessionStorageMemory() }, async (browser) => {
+      const ticket = new Signer([SECRET]).sign("chosen");
+      for (const value of ["chosen", "s:chosen.AAAA", ticket, `${ticket}x`, "s:", "%E0%A4%A", ""]) {
+        const headers = { cookie: `connect.sid=${encodeURIComponent(value)}` };
+        const answer = await browser.clone().send("/write", { headers });
+        equal(answer.body, "views 1", value);
+        matches(answer.headers["set-cookie"][0], /^connect\.sid=s%3Aid-/);
+      }
+    });
+  });
+
+  it("S6_a_storage_that_fails_is_an_error_to_the_application", async () => {
+    const memory = new SessionStorageMemory();
+    let fails = {};
+    const store = {
+      ...bare(memory),
+      write: (...given) => (fails.write ? Promise.reject(new Error("no disk")) : memory.write(...given)),
+      read: (...given) => (fails.read ? Promise.reject(new Error("no disk")) : memory.read(...given)),
+    };
+    const { errors } = await served({ store }, async (browser) => {
+      await browser.send("/write");
+      fails = { read: true };
+      equal((await browser.send("/read")).status, 500);
+      fails = { write: true };
+      // Express closes the connection of an answer that is out when it meets an error.
+      const { status } = await browser.send("/write", { headers: { connection: "close" } });
+      equal(status, 200, "as with express-session");
+      fails = {};
+      same(await read(browser), { views: 1 });
+    });
+    same(errors, ["the storage of sessions failed", "the storage of sessions failed"]);
+  });
+
+  it("S7_what_is_stored_and_no_session_is_reported_and_replaced", async () => {
+    const storage = new SessionStorageMemory();
+    const reports = [];
+    const storeOptions = { onInvalid: (error) => reports.push(error.code) };
+    await served({ store: storage, storeOptions }, async (browser) => {
+      await browser.send("/write");
+      await storage.set("id-1", "{ torn");
+      equal((await browser.send("/write")).body, "views 1");
+    });
+    same(reports, ["ERR_SESSION_CORRUPT"]);
+  });
+
+  it("what a session cannot hold is told to who ends the response, and the error's answer goes out", async () => {
+    const { errors } = await served(
+      { store: new SessionStorageMemory() },
+      async (browser) => {
+        const { status, headers } = await browser.send("/bigint");
+        same([status, headers["set-cookie"]], [500, undefined]);
+      },
+      (app) => {
+        app.get("/bigint", (req, res) => {
+          req.session.number = 1n;
+          res.send("never");
+        });
+      },
+    );
+    equal(errors.length, 1);
+    matches(errors[0], /BigInt/);
+  });
+
+  it("secure: auto holds for the function form too", async () => {
+    const cookie = () => ({ secure: "auto", sameSite: "auto" });
+    await served({ cookie, proxy: true }, async (browser) => {
+      const other = browser.clone();
+      matches((await browser.send("/write")).headers["set-cookie"][0], /HttpOnly; SameSite=Lax$/);
+      const headers = { "x-forwarded-proto": "HTTPS , http" };
+      matches((await other.send("/write", { headers })).headers["set-cookie"][0], /; Secure; SameSite=None$/);
+    });
+  });
+
+  it("paths outside the cookie's have no session; one that is there already stays", async () => {
+    await served({ cookie: { path: "/inner" } }, async (browser) => {
+      equal((await browser.send("/read")).body, "no session");
+      equal((await browser.send("/read?a=/inner")).body, "no session");
+    });
+    const own = (req, _res, next) => {
+      req.session = { mine: true };
+      next();
+    };
+    const given = { options: QUIET, before: [own], routes: routesOf };
+    await servedWith(session, given, async (browser) => same(await read(browser), { mine: true }));
+    const twice = (app) => app.use(session({ secret: SECRET, ...QUIET, genid: () => "never" }));
+    await served(
+      {},
+      async (browser) => {
+        await browser.send("/write");
+        matches(browser.cookie, /id-1/);
+      },
+      twice,
+    );
+  });
+
+  it("is for node:http too, and writes the cookie of an answer without Express", async () => {
+    const handle = session({ secret: SECRET, ...QUIET });
+    const server = http.createServer((req, res) => {
+      handle(req, res, () => {
+        req.session.views = (req.session.views ?? 0) + 1;
+        res.end(`view ${req.session.views}`);
+      });
+    });
+    await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const origin = `http://127.0.0.1:${server.address().port}`;
+    const first = await fetch(origin);
+    equal(await first.text(), "view 1");
+    const [cookie] = first.headers.getSetCookie()[0].split(";");
+    equal(await (await fetch(origin, { headers: { cookie } })).text(), "view 2");
+    server.closeAllConnections();
+    server.close();
+  });
+
+  it("Session, Store, Cookie and MemoryStore are what stores and sessions are made of", async () => {
+    const store = new MemoryStore();
+    same(
+      [store instanceof Store, store instanceof session.Store, session.Session === Session],
+      [true, true, true],
+    );
+    function Old() {
+      Store.call(this);
+    }
+    Object.setPrototypeOf(Old.prototype, Store.prototype);
+    const old = new Old();
+    let told = "";
+    old.on("connect", () => (told = "connected"));
+    old.emit("connect");
+    equal(told, "connected");
+    const cookie = new session.Cookie({ maxAge: 5_000, priority: "low", partitioned: true });
+    same([cookie.originalMaxAge, cookie.data.priority, cookie.data.partitioned], [5_000, "low", true]);
+  });
+
+  it("the default's session without an age ends after a day without activity", async () => {
+    const now = { at: Date.now() };
+    const restore = standingClock(now);
+    try {
+      await served({}, async (browser) => {
+        await browser.send("/write");
+        for (let visit = 0; visit < 3; visit += 1) {
+          now.at += 23 * 60 * MINUTE;
+          same(await read(browser), { views: 1 });
+        }
+        now.at += 24 * 60 * MINUTE;
+        same(await read(browser), {});
+      });
+    } finally {
+      restore();
+    }
+  });
+
+  it("refuses options that make no sense", () => {
+    const wrong = [
+      { genid: "no function" },
+      { unset: "forget" },
+      { secret: [] },
+      { secret: [""] },
+      { secret: SECRET, store: {} },
+      { secret: SECRET, compat: "loose" },
+      { secret: SECRET, store: new MemoryStore(), storeOptions: {} },
+      { secret: SECRET, store: new SessionStorageMemory(), storeOptions: { onConflict: "win" } },
+    ];
+    for (const [index, options] of wrong.entries()) {
+      let code = "nothing";
+      try {
+        session(options);
+      } catch (error) {
+        code = error.code;
+      }
+      equal(code, "ERR_SESSION_INVALID_OPTION", `case ${index}`);
+    }
+  });
+});

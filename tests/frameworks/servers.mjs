@@ -1,0 +1,104 @@
+// Real servers for the tests of stores, each on a socket in a folder of its own.
+import { execFileSync, spawn } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { connect } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import process from "node:process";
+
+const DEBIAN = "/usr/lib/postgresql";
+
+/** Starts redis-server while `work` has the path of its socket. */
+export async function withRedis(work) {
+  await inFolder(async (folder) => {
+    const socket = join(folder, "redis.sock");
+    const given = [
+      "--port",
+      "0",
+      "--unixsocket",
+      socket,
+      "--save",
+      "",
+      "--appendonly",
+      "no",
+      "--dir",
+      folder,
+    ];
+    await running("redis-server", given, {}, socket, () => work(socket));
+  });
+}
+
+/** Starts PostgreSQL while `work` has the folder of its socket; its user is `tests`. */
+export async function withPostgres(work) {
+  await inFolder(async (folder) => {
+    chmodSync(folder, 0o777);
+    const data = join(folder, "data");
+    const as = notRoot();
+    const init = ["-D", data, "-U", "tests", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8"];
+    execFileSync(postgres("initdb"), init, { ...as, stdio: "ignore", cwd: folder });
+    const given = ["-D", data, "-k", folder, "-c", "listen_addresses=", "-F"];
+    await running(postgres("postgres"), given, { ...as, cwd: folder }, join(folder, ".s.PGSQL.5432"), () =>
+      work(folder),
+    );
+  });
+}
+
+/** PostgreSQL refuses to be root. */
+function notRoot() {
+  if (process.getuid() !== 0) return {};
+  const idOf = (flag) => Number(execFileSync("id", [flag, "nobody"]).toString());
+  return { uid: idOf("-u"), gid: idOf("-g") };
+}
+
+function postgres(program) {
+  const versions = existsSync(DEBIAN) ? readdirSync(DEBIAN).sort() : [];
+  return versions.length === 0 ? program : join(DEBIAN, versions.at(-1), "bin", program);
+}
+
+async function inFolder(work) {
+  const folder = mkdtempSync(join(tmpdir(), "sessile-server-"));
+  try {
+    await work(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+async function running(program, given, options, socket, work) {
+  const server = spawn(program, given, { ...options, stdio: ["ignore", "ignore", "pipe"] });
+  let log = "";
+  server.stderr.on("data", (text) => (log += text));
+  const ended = once(server, "exit").then(
+    () => new Error(`${program} ended: ${log}`),
+    (error) =>
+      new Error(`${program} could not be started; install redis-server and postgresql`, { cause: error }),
+  );
+  try {
+    await listening(socket, ended);
+    await work();
+  } finally {
+    server.kill("SIGINT");
+    await ended;
+  }
+}
+
+/** When a server answers on its socket. */
+async function listening(socket, ended) {
+  let failed;
+  ended.then((error) => (failed = error));
+  for (;;) {
+    if (failed !== undefined) throw failed;
+    const connection = connect(socket);
+    const isThere = await Promise.race([
+      once(connection, "connect").then(() => true),
+      once(connection, "error").then(
+        () => false,
+        () => false,
+      ),
+    ]).catch(() => false);
+    connection.destroy();
+    if (isThere) return;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
