@@ -94,7 +94,12 @@ export class SessionStorageMemory extends CoreStorage {
     const idBytes = placeId(id);
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
-    const text = textAt(core, address, idBytes, now);
+    let text;
+    try {
+      text = textAt(core, address, idBytes, now);
+    } catch (cause) {
+      throw notJson(cause);
+    }
     return { text, info: storage.#info(core, idBytes, now) };
   }
 

@@ -22,6 +22,14 @@ export class Records {
 
   /** What is there. A session that moved to another id has left nothing behind. */
   async read(id: string): Promise<Found | undefined> {
+    if (this.isNow) {
+      try {
+        return this.readNow(id);
+      } catch (error) {
+        if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
+        throw typed(error);
+      }
+    }
     const found = await this.bytes(id);
     if (found === undefined || found.data.length === 0) return undefined;
     try {
