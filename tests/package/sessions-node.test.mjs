@@ -63,6 +63,32 @@ describe("sessions in node:http", () => {
     });
   });
 
+  it("stores what nobody has waited for, and sends at once where there is nothing to wait for", async () => {
+    let at;
+    let atOnce;
+    const handler = async (req, res) => {
+      const { user } = req.sessions;
+      if (req.url === "/waits") ({ visits: at } = await user.update(visit));
+      else void user.update(visit);
+      if (req.url === "/twice") void user.set({ visits: 40 });
+      res.end("sent");
+      atOnce = res.writableEnded;
+    };
+    await serving({ handler }, async (send) => {
+      const known = { cookie: cookieOf(await send({}, "/waits")) };
+      equal(atOnce, false, "whether a response with a new cookie has gone when end() comes back");
+      await send(known, "/waits");
+      same([at, atOnce], [2, true], "visits, and whether the response had gone when end() came back");
+      await send(known, "/");
+      equal(atOnce, false, "whether a response has gone before what nobody has waited for");
+      await send(known, "/waits");
+      equal(at, 4, "visits");
+      await send(known, "/twice");
+      await send(known, "/waits");
+      equal(at, 41, "visits");
+    });
+  });
+
   it("S1_200_parallel_requests_count_to_200", async () => {
     const handler = async (req, res) => {
       const { visits } = await req.sessions.user.update(visit);

@@ -1,7 +1,7 @@
 import type { SentHeader } from "./carriers.js";
 import { PRIVATE } from "./fetch.js";
 import type { NodeResponse } from "./node.js";
-import type { OpenSessions } from "./sessions.js";
+import type { Held as HeldSessions, OpenSessions } from "./sessions.js";
 
 const METHODS = ["writeHead", "write", "end", "flushHeaders"] as const;
 type Method = (typeof METHODS)[number];
@@ -17,7 +17,7 @@ type Listener = (...given: any[]) => void;
  */
 export function holdBack(
   response: NodeResponse,
-  held: OpenSessions<any>,
+  held: OpenSessions<any> & Partial<Pick<HeldSessions, "commitNow">>,
   onError: (error: unknown) => void,
 ): void {
   const { on, writeHead, write, end, flushHeaders } = response;
@@ -37,9 +37,14 @@ export function holdBack(
   for (const method of METHODS) {
     response[method] = (...given: any[]): any => {
       if (state === "open") {
-        if (response.headersSent || !held.isUsed) {
+        const sent = response.headersSent || !held.isUsed ? held.seal() : held.commitNow?.();
+        if (sent !== undefined) {
           state = "passes";
-          held.seal();
+          if (sent.length > 0 && !response.headersSent) {
+            const rest = method === "writeHead" ? withoutHeaders(response, given) : given;
+            setHeaders(response, sent);
+            return call([method, rest]);
+          }
         } else {
           state = "waits";
           waiting = new Waiting(response);

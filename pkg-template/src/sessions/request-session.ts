@@ -9,8 +9,12 @@ import { encode } from "./json.js";
 import { expiry, isTouchDue, remaining, ticketLifetime } from "./lifetime.js";
 import { hasCode } from "./records.js";
 import { checkFlash, checkKind, type Committed, type OpenSession } from "./session.js";
-import { ROUNDS, type Kept, type StoredSessions } from "./stored.js";
+import { LATER, ROUNDS, type Kept, type Loaded, type StoredSessions } from "./stored.js";
 import { inTurn } from "./turns.js";
+
+const LOADED = Promise.resolve();
+
+type Verified = NonNullable<ReturnType<StoredDefinition<unknown>["idIn"]>>;
 
 /** The session of one request, of a storage. */
 export class RequestSession<T> implements OpenSession<T> {
@@ -18,7 +22,12 @@ export class RequestSession<T> implements OpenSession<T> {
   readonly #stored: StoredSessions<T>;
   readonly #request: RequestHeaders;
   #loading: Promise<void> | undefined;
-  #committing: Promise<unknown> = Promise.resolve();
+  #committing: Promise<unknown> = LOADED;
+  /** Commits that have not ended. */
+  #commits = 0;
+  /** Calls that wait for the session, and whatever they are to do with it then. */
+  #waiting = 0;
+  #isLoaded = false;
   #kept: Kept | undefined;
   #draft: Draft<T>;
   #flash = new FlashDraft(NO_FLASH);
@@ -53,12 +62,14 @@ export class RequestSession<T> implements OpenSession<T> {
 
   async get(): Promise<T | undefined> {
     await this.#load();
+    this.#waiting -= 1;
     return this.#draft.handOut();
   }
 
   async set(value: T): Promise<void> {
     encode(value, this.#custom);
     await this.#load();
+    this.#waiting -= 1;
     this.#checkNotEnded();
     this.#draft.set(value);
   }
@@ -66,6 +77,7 @@ export class RequestSession<T> implements OpenSession<T> {
   async update(update: Update<T>): Promise<T> {
     if (typeof update !== "function") throw invalid("update must be given a function");
     await this.#load();
+    this.#waiting -= 1;
     this.#checkNotEnded();
     return this.#draft.update(update);
   }
@@ -73,6 +85,7 @@ export class RequestSession<T> implements OpenSession<T> {
   async getOrSet(make: () => T | PromiseLike<T>): Promise<T> {
     if (typeof make !== "function") throw invalid("getOrSet must be given a function");
     await this.#load();
+    this.#waiting -= 1;
 
     if (this.#draft.isEmpty) {
       const value = await make();
@@ -85,6 +98,7 @@ export class RequestSession<T> implements OpenSession<T> {
   async flash(kind: string, message: string): Promise<void> {
     checkFlash(kind, message);
     await this.#load();
+    this.#waiting -= 1;
     this.#checkNotEnded();
     this.#flash.add(kind, message);
   }
@@ -92,10 +106,12 @@ export class RequestSession<T> implements OpenSession<T> {
   async flashes(kind: string): Promise<string[]> {
     checkKind(kind);
     await this.#load();
+    this.#waiting -= 1;
     return this.#ended ? [] : this.#flash.take(kind);
   }
 
   async clear(): Promise<void> {
+    this.#waiting += 1;
     const ticket = this.#ticket();
     const ignore = (): void => {};
     await this.#loading?.catch(ignore);
@@ -106,14 +122,17 @@ export class RequestSession<T> implements OpenSession<T> {
     if (id !== undefined && (await this.#stored.end(id, kept?.info.revision))) {
       this.#definition.tell("invalidated");
     }
-    this.#loading = Promise.resolve();
+    this.#loading = LOADED;
+    this.#isLoaded = true;
     this.#came = undefined;
     this.#forget();
     this.#ended = false;
+    this.#waiting -= 1;
   }
 
   async regenerate(): Promise<void> {
     await this.#load();
+    this.#waiting -= 1;
     this.#checkNotSealed();
     this.#moves = this.#kept !== undefined;
     this.#came = undefined;
@@ -125,12 +144,14 @@ export class RequestSession<T> implements OpenSession<T> {
       throw new SessionError("ERR_SESSION_UNSUPPORTED", "this storage has no tags");
     }
     await this.#load();
+    this.#waiting -= 1;
     this.#checkNotEnded();
     this.#newTags.push(...checked);
   }
 
   async touch(): Promise<void> {
     await this.#load();
+    this.#waiting -= 1;
     this.#touches = true;
   }
 
@@ -140,10 +161,46 @@ export class RequestSession<T> implements OpenSession<T> {
   }
 
   commit(): Promise<Committed> {
-    const commit = (): Promise<Committed> => this.#commit();
+    this.#commits += 1;
+    const commit = (): Promise<Committed> =>
+      this.#commit().finally(() => {
+        this.#commits -= 1;
+      });
     const committed = this.#committing.then(commit, commit);
     this.#committing = committed;
     return committed;
+  }
+
+  commitNow(): Committed | undefined {
+    if (this.#loading === undefined) return "unchanged";
+    if (!this.#isLoaded || this.#waiting > 0 || this.#commits > 0) return undefined;
+    try {
+      return this.#commitNow();
+    } catch {
+      // Told by the long way.
+      return undefined;
+    }
+  }
+
+  /** What most requests come to. */
+  #commitNow(): Committed | undefined {
+    const { records, rolling, schema, touchAfter, clock } = this.#definition;
+    const kept = this.#kept;
+    const isSpecial = this.#moves || this.#touches || this.#newTags.length > 0 || this.#flash.changes > 0;
+    if (this.#ended || isSpecial || rolling || schema !== undefined) return undefined;
+    const reached = this.#draft.reach();
+    if (kept === undefined) return reached === undefined ? "unchanged" : undefined;
+    if (reached === undefined || this.#idleTimeout !== undefined) return undefined;
+    if (this.#draft.changes === 0 || reached === kept.text) {
+      return isTouchDue(kept.info, touchAfter, clock()) ? undefined : "unchanged";
+    }
+    if (!records.isNow) return undefined;
+    const change = this.#change(kept, reached);
+    const revision = change.text === reached ? this.#stored.writeNow(kept, reached) : undefined;
+    if (revision === undefined) return undefined;
+    this.#kept = { ...kept, text: reached, info: { ...kept.info, ...expiry(kept.info, clock()), revision } };
+    change.settle(reached, undefined);
+    return "written";
   }
 
   seal(): void {
@@ -171,20 +228,35 @@ export class RequestSession<T> implements OpenSession<T> {
     return this.#definition.carrier.read(this.#request);
   }
 
+  /** Whoever calls this takes itself from {@link #waiting} when it goes on. */
   #load(): Promise<void> {
-    this.#loading ??= this.#loadOnce().catch((error: unknown) => {
+    this.#waiting += 1;
+    this.#loading ??= this.#begin();
+    return this.#loading;
+  }
+
+  #begin(): Promise<void> {
+    const ticket = this.#ticket();
+    const verified = ticket === undefined ? undefined : this.#definition.idIn(ticket);
+    const found = verified && this.#stored.readNow(verified.id);
+    if (found !== LATER) {
+      if (ticket !== undefined) this.#take(verified, found);
+      this.#isLoaded = true;
+      return LOADED;
+    }
+    return this.#loadOnce(verified as Verified).catch((error: unknown) => {
       // Who asks again asks the storage again; nobody gets an empty session for one that could not be read.
       this.#loading = undefined;
       throw error;
     });
-    return this.#loading;
   }
 
-  async #loadOnce(): Promise<void> {
-    const ticket = this.#ticket();
-    if (ticket === undefined) return;
-    const verified = this.#definition.idIn(ticket);
-    const found = verified && (await this.#stored.read(verified.id));
+  async #loadOnce(verified: Verified): Promise<void> {
+    this.#take(verified, await this.#stored.read(verified.id));
+    this.#isLoaded = true;
+  }
+
+  #take(verified: Verified | undefined, found: Loaded<T> | "moved" | undefined): void {
     if (found === "moved") {
       // The client may have the new ticket by now, which must not be taken away from it.
       this.#came = "late";

@@ -138,6 +138,10 @@ class SealedSession<T> implements OpenSession<T> {
     this.#touches = true;
   }
 
+  commitNow(): undefined {
+    return undefined;
+  }
+
   async commit(): Promise<Committed> {
     if (this.#loading === undefined) return "unchanged";
     await this.#loading;

@@ -49,6 +49,8 @@ export interface Session<T> {
 export interface OpenSession<T> extends Session<T> {
   /** Whether anybody has asked for it: if not, there is nothing to commit. */
   readonly isUsed: boolean;
+  /** As `commit`, where nothing need be waited for; `undefined`, with nothing done, where that is not so. */
+  commitNow(): Committed | undefined;
   /** From now on nothing can be told to the client. */
   seal(): void;
   /** The header that the response needs, after the commit. */

@@ -112,6 +112,12 @@ export class Held implements OpenSessions<any> {
     return this.#used.some((session) => session.isUsed);
   }
 
+  /** As {@link commit} and `seal`, where nothing need be waited for; `undefined`, with nothing done, where that is not so. */
+  commitNow(): SentHeader[] | undefined {
+    const isDone = this.#used.length === 1 && this.#used[0]?.commitNow() !== undefined;
+    return isDone ? this.seal() : undefined;
+  }
+
   async commit(): Promise<SentHeader[]> {
     const [only, ...others] = this.#used;
     if (only !== undefined && others.length === 0) {

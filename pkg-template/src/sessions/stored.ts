@@ -5,7 +5,7 @@ import type { StoredDefinition } from "./definition.js";
 import { join, split, type Flash } from "./flash.js";
 import { checkStored, encode } from "./json.js";
 import { MOVED_FOR, isMoved, movedTo, newIdIn } from "./moved.js";
-import { hasCode } from "./records.js";
+import { hasCode, type Found } from "./records.js";
 
 /** What is known of a session that is stored. */
 export interface Kept {
@@ -22,6 +22,9 @@ export interface Kept {
 export interface Loaded<T> extends Kept {
   readonly value: T | undefined;
 }
+
+/** That something must be waited for. */
+export const LATER = Symbol("later");
 
 /** A change that still meets conflicts after so many rounds gives up. */
 export const ROUNDS = 64;
@@ -41,25 +44,40 @@ export class StoredSessions<T> {
   /** What is stored and can be used; of what cannot, `onInvalid` is told. */
   async read(id: string): Promise<Loaded<T> | "moved" | undefined> {
     const { records, schema } = this.#definition;
-    let found;
-    let parts;
-    let data: unknown;
+    let loaded: Loaded<T> | "moved";
     try {
-      found = await records.read(id);
+      const found = await records.read(id);
       if (found === undefined) return undefined;
-      if (isMoved(found.text)) return "moved";
-      parts = split(found.text);
-      data = parts.text === undefined ? undefined : JSON.parse(parts.text);
-      if (data !== undefined) checkStored(data);
+      loaded = parsed(id, found);
     } catch (error) {
       if (!(error instanceof SyntaxError) && !hasCode(error, "ERR_SESSION_CORRUPT")) throw error;
       return this.#report("damaged", error);
     }
-    const { info } = found;
-    if (schema === undefined || data === undefined) return { id, ...parts, value: data as T, info };
-    const result = await schema["~standard"].validate(data);
+    if (loaded === "moved" || schema === undefined || loaded.value === undefined) return loaded;
+    const result = await schema["~standard"].validate(loaded.value);
     if (result.issues !== undefined) return this.#report("schema", result.issues);
-    return { id, ...parts, text: encode(result.value, true), value: result.value, info };
+    return { ...loaded, text: encode(result.value, true), value: result.value };
+  }
+
+  /** The same where nothing need be waited for, else {@link LATER}; so is what is wrong, and told by {@link read}. */
+  readNow(id: string): Loaded<T> | "moved" | undefined | typeof LATER {
+    const { records, schema } = this.#definition;
+    if (schema !== undefined || !records.isNow) return LATER;
+    try {
+      const found = records.readNow(id);
+      return found && parsed(id, found);
+    } catch {
+      return LATER;
+    }
+  }
+
+  /** Writes a change where nothing need be waited for; `undefined`, with nothing done, where it fails. */
+  writeNow({ id, flash, info }: Kept, text: string): string | undefined {
+    try {
+      return this.#definition.records.writeNow(id, join(text, flash), { ifRevision: info.revision });
+    } catch {
+      return undefined;
+    }
   }
 
   async #report(reason: "damaged" | "schema", cause: unknown): Promise<undefined> {
@@ -182,3 +200,12 @@ interface Closed {
 }
 
 const UNKNOWN: Closed = {};
+
+/** Throws `SyntaxError` for what no session can hold. */
+function parsed<T>(id: string, { text: stored, info }: Found): Loaded<T> | "moved" {
+  if (isMoved(stored)) return "moved";
+  const { text, flash } = split(stored);
+  const value: unknown = text === undefined ? undefined : JSON.parse(text);
+  if (value !== undefined) checkStored(value);
+  return { id, text, flash, value: value as T, info };
+}
