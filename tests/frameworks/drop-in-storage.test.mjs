@@ -412,6 +412,87 @@ describe("the drop-in", () => {
     });
   });
 
+  it("S3_nor_is_the_id_of_another_with_a_signature_that_is_wrong", async () => {
+    await served({ store: new SessionStorageMemory() }, async (browser) => {
+      await browser.send("/write");
+      const stranger = browser.clone();
+      const [, right] = browser.cookie.split("=");
+      const [head, signature] = decodeURIComponent(right).split(".");
+      for (const wrong of ["AAAA", "", signature.slice(1), `${signature}A`, signature.toLowerCase()]) {
+        // Also once the right one is known.
+        same(await read(browser), { views: 1 });
+        const headers = { cookie: `connect.sid=${encodeURIComponent(`${head}.${wrong}`)}` };
+        equal((await stranger.send("/read", { headers })).body, "{}", "with another's session");
+      }
+    });
+  });
+
+  it("S1_a_session_that_was_merged_goes_on_being_merged", async () => {
+    const store = new SessionStorageMemory();
+    const more = (app) => {
+      app.get("/long", async (req, res) => {
+        req.session.mine = 1;
+        await theirs.send("/nested");
+        // Past the session, as some middleware does.
+        await req.sessionStore.set(req.sessionID, req.session);
+        req.session.mine = 2;
+        res.send("long");
+      });
+    };
+    let theirs;
+    await served(
+      { store },
+      async (browser) => {
+        await browser.send("/write");
+        theirs = browser.clone();
+        await browser.send("/long");
+        same(await read(browser), { views: 1, list: ["ü €"], mine: 2 });
+      },
+      more,
+    );
+  });
+
+  it("what update has stored is not stored again, and a cookie of another age alone is", async () => {
+    const store = new SessionStorageMemory();
+    const more = (app) => {
+      app.get("/update", async (req, res) => {
+        await req.session.update((stored) => void (stored.views += 1));
+        res.send((await store.info(req.sessionID)).revision);
+      });
+    };
+    await served(
+      { store, cookie: { maxAge: 60 * MINUTE } },
+      async (browser) => {
+        await browser.send("/write");
+        const { body } = await browser.send("/update");
+        equal((await store.info("id-1")).revision, body);
+        await browser.send("/longer");
+        equal((await store.info("id-1")).idleTimeout, 120 * MINUTE);
+        const [cookie] = JSON.parse((await browser.send("/cookie")).body);
+        equal(cookie.originalMaxAge, 120 * MINUTE);
+      },
+      more,
+    );
+  });
+
+  it("a content cannot replace a session's methods", async () => {
+    const store = new SessionStorageMemory();
+    await served({ store }, async (browser) => {
+      await browser.send("/write");
+      const { cookie } = await store.getJson("id-1");
+      await store.setJson("id-1", {
+        cookie,
+        views: 1,
+        save: "no",
+        id: "no",
+        req: "no",
+        __proto__: { touch: "no" },
+      });
+      equal((await browser.send("/save")).body, "saved ");
+      same(JSON.parse((await browser.send("/ids")).body).slice(0, 2), ["id-1", "id-1"]);
+    });
+  });
+
   it("S6_a_storage_that_fails_is_an_error_to_the_application", async () => {
     const memory = new SessionStorageMemory();
     let fails = {};
