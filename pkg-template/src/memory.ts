@@ -94,8 +94,12 @@ export class SessionStorageMemory extends CoreStorage {
     const idBytes = placeId(id);
     const address = answer(core.find(idBytes, now));
     if (address === 0) return undefined;
-    const text = textAt(core, address, idBytes, now);
-    return { text, info: storage.#info(core, idBytes, now) };
+    try {
+      const text = textAt(core, address, idBytes, now);
+      return { text, info: storage.#info(core, idBytes, now) };
+    } catch (cause) {
+      throw notJson(cause);
+    }
   }
 
   /** As `set`, at once. */

@@ -37,12 +37,20 @@ export class Records {
   }
 
   readNow(id: string): Found | undefined {
-    const found = SessionStorageMemory.readNow(this.storage as SessionStorageMemory, id);
-    return found?.text === "" ? undefined : found;
+    try {
+      const found = SessionStorageMemory.readNow(this.storage as SessionStorageMemory, id);
+      return found?.text === "" ? undefined : found;
+    } catch (error) {
+      throw typed(error);
+    }
   }
 
   writeNow(id: string, text: string, options: WriteOptions): string {
-    return SessionStorageMemory.writeNow(this.storage as SessionStorageMemory, id, text, options);
+    try {
+      return SessionStorageMemory.writeNow(this.storage as SessionStorageMemory, id, text, options);
+    } catch (error) {
+      throw typed(error);
+    }
   }
 
   /** What is there, whatever it is. */
