@@ -5,6 +5,7 @@ import { parseArgs } from "node:util";
 import { layersOf } from "./http/server.mjs";
 import { startProcess } from "./measuring/process.mjs";
 import { randomFrom, shuffled } from "./measuring/random.mjs";
+import { withRedis } from "./measuring/redis.mjs";
 import { markdown, times } from "./measuring/report.mjs";
 import { median } from "./measuring/statistics.mjs";
 
@@ -14,11 +15,18 @@ const CONNECTIONS = 32;
 const HELP = `cargo xtask bench http [--quick] [--only ${Object.keys(FRAMEWORKS).join("|")}]
   --quick  fewer and shorter rounds: shows that all works, proves nothing
   --only   this framework alone`;
-/** What is to be reached: [framework, route, beside which layer, at least]. */
+/** What is to be reached: [framework, route, layer, beside which, at least]. */
+const DROP_IN = "sessile/express-session";
 const TARGETS = [
-  ["express5", "write", "express-session", 2.5],
-  ["express5", "write", "bare", 0.6],
-  ["fastify", "write", "@fastify/session", 1.3],
+  ["express5", "write", "sessile", "express-session", 2.5],
+  ["express5", "write", "sessile", "bare", 0.6],
+  ...["express5", "express4"].flatMap((framework) =>
+    Object.keys(ROUTES).flatMap((route) => [
+      [framework, route, DROP_IN, "express-session", 2.5],
+      [framework, route, `${DROP_IN}, connect-redis`, "express-session, connect-redis", 1.3],
+    ]),
+  ),
+  ["fastify", "write", "sessile", "@fastify/session", 1.3],
 ];
 
 const options = { quick: { type: "boolean" }, help: { type: "boolean" }, only: { type: "string" } };
@@ -44,15 +52,17 @@ async function run({ quick = false, only }) {
   const found = {};
   for (const framework of Object.keys(FRAMEWORKS)) {
     if (only !== undefined && only !== framework) continue;
-    found[framework] = await measureFramework(framework, quick ? 2 : 7, quick ? 1 : 2);
+    found[framework] = await withRedis((redis) =>
+      measureFramework(framework, quick ? 2 : 7, quick ? 1 : 2, redis),
+    );
     console.log(`\n## ${FRAMEWORKS[framework]}\n`);
     console.log(table(framework, found[framework]));
   }
   const rows = TARGETS.filter(([framework]) => framework in found).map(
-    ([framework, route, beside, least]) => {
-      const ratio = ratioOf(found[framework], route, beside);
+    ([framework, route, layer, beside, least]) => {
+      const ratio = ratioOf(found[framework], route, layer, beside);
       return [
-        `${FRAMEWORKS[framework]}, ${ROUTES[route]}, beside ${beside}`,
+        `${FRAMEWORKS[framework]}, ${ROUTES[route]}: ${layer} beside ${beside}`,
         `≥ ${least} ×`,
         `${times(ratio)} ×`,
         ratio >= least ? "reached" : "missed",
@@ -65,7 +75,7 @@ async function run({ quick = false, only }) {
 }
 
 /** For each layer and route, the speeds of all rounds. */
-async function measureFramework(framework, rounds, seconds) {
+async function measureFramework(framework, rounds, seconds, redis) {
   const random = randomFrom(rounds);
   const layers = layersOf(framework);
   const speeds = Object.fromEntries(
@@ -76,7 +86,7 @@ async function measureFramework(framework, rounds, seconds) {
     for (const layer of layers) {
       const server = startProcess(new URL("http/server.mjs", import.meta.url).href);
       servers.set(layer, { ...server, origin: undefined, cookies: [] });
-      const origin = `http://127.0.0.1:${await server.ask({ framework, layer })}`;
+      const origin = `http://127.0.0.1:${await server.ask({ framework, layer, redis })}`;
       servers.set(layer, { ...server, origin, cookies: await login(origin) });
     }
     for (let round = -1; round < rounds; round += 1) {
@@ -133,8 +143,8 @@ async function countOf(origin, cookie) {
   return Number((await response.text()).slice("count ".length));
 }
 
-function ratioOf(speeds, route, beside) {
-  return median(speeds.sessile[route].map(({ speed }, round) => speed / speeds[beside][route][round].speed));
+function ratioOf(speeds, route, layer, beside) {
+  return median(speeds[layer][route].map(({ speed }, round) => speed / speeds[beside][route][round].speed));
 }
 
 function table(framework, speeds) {
@@ -145,7 +155,9 @@ function table(framework, speeds) {
     ...Object.keys(ROUTES).map(
       (route) => `${medianOf(layer, route, "speed")} (${medianOf(layer, route, "cpu")})`,
     ),
-    ...Object.keys(ROUTES).map((route) => (layer === "sessile" ? "" : times(ratioOf(speeds, route, layer)))),
+    ...Object.keys(ROUTES).map((route) =>
+      layer === "sessile" ? "" : times(ratioOf(speeds, route, "sessile", layer)),
+    ),
   ]);
   const routes = Object.values(ROUTES);
   return markdown(["sessions", ...routes, ...routes.map((route) => `sessile ×, ${route}`)], rows);

@@ -13,11 +13,10 @@ const LAYERS = {
       const app = ours();
       return { use: (server) => server.use(app.express()), ...routesOf(app) };
     },
-    "express-session": async () => {
-      const { default: session } = await import("express-session");
-      const options = { secret: SECRET, name: "sid", resave: false, saveUninitialized: false };
-      return { use: (server) => server.use(session(options)), ...theirs((request) => request.session) };
-    },
+    "express-session": () => dropIn("express-session"),
+    "sessile/express-session": () => dropIn("sessile/express-session"),
+    "express-session, connect-redis": ({ redis }) => dropIn("express-session", redis),
+    "sessile/express-session, connect-redis": ({ redis }) => dropIn("sessile/express-session", redis),
   },
   fastify: {
     bare: async () => ({ use: () => {} }),
@@ -47,6 +46,19 @@ const LAYERS = {
 };
 
 export const layersOf = (framework) => Object.keys(LAYERS[framework.replace(/\d$/, "")]);
+
+/** express-session, or what is put in its place; with its own store, or with the one that most take. */
+async function dropIn(name, redis) {
+  const { default: session } = await import(name);
+  const options = { secret: SECRET, name: "sid", resave: false, saveUninitialized: false };
+  if (redis !== undefined) {
+    const { createClient } = await import("redis");
+    const { RedisStore } = await import("connect-redis");
+    const client = await createClient({ socket: { path: redis } }).connect();
+    options.store = new RedisStore({ client, prefix: `${name}:` });
+  }
+  return { use: (server) => server.use(session(options)), ...theirs((request) => request.session) };
+}
 
 function ours() {
   return sessions({
@@ -89,9 +101,9 @@ export async function measure(task) {
     const { user, system } = process.cpuUsage();
     return user + system;
   }
-  const { framework, layer } = task;
+  const { framework, layer, redis } = task;
   const kind = framework.replace(/\d$/, "");
-  const { use, read = () => 0, write = () => 0 } = await LAYERS[kind][layer]();
+  const { use, read = () => 0, write = () => 0 } = await LAYERS[kind][layer]({ redis });
   if (kind === "fastify") {
     const { fastify } = await import("fastify");
     const server = fastify();

@@ -4,6 +4,7 @@ import express5 from "express";
 import expressSession from "express-session";
 import express4 from "express4";
 import ourSession from "sessile/express-session";
+import { routesOf } from "./drop-in-routes.mjs";
 
 export const LIBRARIES = { "express-session": expressSession, sessile: ourSession };
 export const SECRET = "a secret of the tests";
@@ -75,6 +76,21 @@ export async function servedWith(session, { options, routes, express = express5,
     await new Promise((resolve) => server.close(resolve));
   }
 }
+
+/** Stores only what was changed, as most applications want it. */
+export const QUIET = { resave: false, saveUninitialized: false };
+
+/** The drop-in with the common routes, and some more before them. */
+export function served(options, work, more = () => {}) {
+  const routes = (app) => {
+    more(app);
+    routesOf(app);
+  };
+  return servedWith(ourSession, { options: { ...QUIET, ...options }, routes }, work);
+}
+
+/** What a browser's session holds. */
+export const read = async (browser) => JSON.parse((await browser.send("/read")).body);
 
 /** What a client sees, but for what says when and where. */
 export class Browser {

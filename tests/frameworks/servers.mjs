@@ -2,7 +2,6 @@
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
 import { once } from "node:events";
-import { connect } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import process from "node:process";
@@ -25,7 +24,7 @@ export async function withRedis(work) {
       "--dir",
       folder,
     ];
-    await running("redis-server", given, {}, socket, () => work(socket));
+    await running("redis-server", given, {}, () => work(socket));
   });
 }
 
@@ -38,9 +37,7 @@ export async function withPostgres(work) {
     const init = ["-D", data, "-U", "tests", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8"];
     execFileSync(postgres("initdb"), init, { ...as, stdio: "ignore", cwd: folder });
     const given = ["-D", data, "-k", folder, "-c", "listen_addresses=", "-F"];
-    await running(postgres("postgres"), given, { ...as, cwd: folder }, join(folder, ".s.PGSQL.5432"), () =>
-      work(folder),
-    );
+    await running(postgres("postgres"), given, { ...as, cwd: folder }, () => work(folder));
   });
 }
 
@@ -65,40 +62,29 @@ async function inFolder(work) {
   }
 }
 
-async function running(program, given, options, socket, work) {
-  const server = spawn(program, given, { ...options, stdio: ["ignore", "ignore", "pipe"] });
-  let log = "";
-  server.stderr.on("data", (text) => (log += text));
-  const ended = once(server, "exit").then(
-    () => new Error(`${program} ended: ${log}`),
-    (error) =>
-      new Error(`${program} could not be started; install redis-server and postgresql`, { cause: error }),
-  );
+/** Both say when they can be asked. */
+const READY = /ready to accept connections/i;
+
+async function running(program, given, options, work) {
+  const server = spawn(program, given, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+  const ended = once(server, "close").catch(() => {});
   try {
-    await listening(socket, ended);
+    await new Promise((resolve, reject) => {
+      let log = "";
+      for (const output of [server.stdout, server.stderr]) {
+        output.on("data", (text) => {
+          log += text;
+          if (READY.test(log)) resolve();
+        });
+      }
+      server.once("error", (cause) => {
+        reject(new Error(`${program} is missing: install redis-server and postgresql`, { cause }));
+      });
+      server.once("close", () => reject(new Error(`${program} ended: ${log}`)));
+    });
     await work();
   } finally {
     server.kill("SIGINT");
     await ended;
-  }
-}
-
-/** When a server answers on its socket. */
-async function listening(socket, ended) {
-  let failed;
-  ended.then((error) => (failed = error));
-  for (;;) {
-    if (failed !== undefined) throw failed;
-    const connection = connect(socket);
-    const isThere = await Promise.race([
-      once(connection, "connect").then(() => true),
-      once(connection, "error").then(
-        () => false,
-        () => false,
-      ),
-    ]).catch(() => false);
-    connection.destroy();
-    if (isThere) return;
-    await new Promise((resolve) => setTimeout(resolve, 10));
   }
 }

@@ -91,11 +91,6 @@ class ListedMemory extends SessionStorageMemory {
     return revision;
   }
 
-  override async invalidate(id: string): Promise<boolean> {
-    this.#ids.delete(id);
-    return super.invalidate(id);
-  }
-
   /** One after another, round and round. */
   #next(): string | undefined {
     const next = this.#round.next();

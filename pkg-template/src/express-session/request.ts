@@ -19,7 +19,8 @@ export function isBelow(request: any, path: string | undefined): boolean {
 }
 
 function pathOf(url: string): string {
-  if (url.startsWith("/")) return url.split(/[?#]/, 1)[0] ?? "/";
+  // What comes behind a path cannot make it another's.
+  if (url.startsWith("/")) return url;
   return URL.canParse(url) ? new URL(url).pathname : url;
 }
 

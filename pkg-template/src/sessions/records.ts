@@ -27,7 +27,7 @@ export class Records {
         return this.readNow(id);
       } catch (error) {
         if (hasCode(error, "ERR_SESSION_INVALID_ID")) return undefined;
-        throw typed(error);
+        throw error;
       }
     }
     const found = await this.bytes(id);
@@ -45,12 +45,20 @@ export class Records {
   }
 
   readNow(id: string): Found | undefined {
-    const found = SessionStorageMemory.readNow(this.storage as SessionStorageMemory, id);
-    return found?.text === "" ? undefined : found;
+    try {
+      const found = SessionStorageMemory.readNow(this.storage as SessionStorageMemory, id);
+      return found?.text === "" ? undefined : found;
+    } catch (error) {
+      throw typed(error);
+    }
   }
 
   writeNow(id: string, text: string, options: WriteOptions): string {
-    return SessionStorageMemory.writeNow(this.storage as SessionStorageMemory, id, text, options);
+    try {
+      return SessionStorageMemory.writeNow(this.storage as SessionStorageMemory, id, text, options);
+    } catch (error) {
+      throw typed(error);
+    }
   }
 
   /** What is there, whatever it is. */
