@@ -12,6 +12,7 @@ mod installed;
 mod lanes;
 mod npm;
 mod process;
+mod programs;
 mod readme;
 mod report;
 mod rust_stages;

@@ -9,7 +9,7 @@ use crate::{
     build::{GZIPPED_LIMIT, kilobytes},
     demo, example, installed, npm,
     process::{command, tee},
-    readme,
+    programs, readme,
     report::{Counts, count_marked, count_summary, say, step},
     test::{Setup, Stage},
 };
@@ -41,6 +41,7 @@ pub fn stages() -> Vec<Stage> {
             run: |setup| in_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
         },
         Stage { name: "frameworks", run: frameworks },
+        Stage { name: "redis", run: redis },
         Stage { name: "require", run: require },
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
         Stage { name: "vite", run: |setup| bundler(setup, "vite") },
@@ -240,6 +241,16 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     counts += run("deno", &["run", "--allow-all", "--no-prompt", "run.mjs", "hono-fetch"])?;
     counts += run("bun", &["run", "run.mjs", "hono-fetch"])?;
     Ok(counts)
+}
+
+/// The storage in Redis, with servers of the tests' own, by both of Node's clients.
+fn redis(setup: &Setup) -> Result<Counts> {
+    let folder = setup.root.join("tests/redis");
+    npm::install(&folder)?;
+    installed::place(setup.package()?, &folder)?;
+    let mut runner = command(setup.runtime("node24")?);
+    runner.arg("run.mjs").env("REDIS_SERVER", programs::redis_server()?);
+    counted(runner.current_dir(&folder))
 }
 
 fn require(setup: &Setup) -> Result<Counts> {
