@@ -17,6 +17,7 @@ describe("entry", () => {
       "SessionStorageMemory",
       "Signer",
       "SimplifiedSessionStorage",
+      "broadcastChanges",
       "cookie",
       "directorySessionStorage",
       "generateSessionId",

@@ -2,6 +2,7 @@ import type { Buffer } from "node:buffer";
 import type { Changes } from "../coherence.js";
 import { invalid } from "../options.js";
 import { hash } from "./hash.js";
+import { tracked } from "./connection.js";
 import { checkPrefix } from "./options.js";
 
 /** A single client of `redis` that hears of invalidations: `createClient({ RESP: 3, emitInvalidate: true })`. */
@@ -51,6 +52,7 @@ export function redisChanges(client: NodeRedisTracking | IoRedisTracking, prefix
   return {
     nameOf: (id) => hash("sha256", id, "base64url"),
     subscribe: (listener) => {
+      tracked.add(client);
       // A tag's index and the pieces of a content are nothing that a cache keeps.
       const hear = (key: string): void => {
         const name = key.startsWith(checked) ? /^\{(.*)\}$/.exec(key.slice(checked.length))?.[1] : undefined;

@@ -31,12 +31,19 @@ export class Connection {
 
   /** Whether sessions and tags may lie on different servers. */
   readonly isCluster: boolean;
+  readonly #client: object;
 
   constructor(client: RedisClient, timeout: number) {
     this.#send = sender(client);
+    this.#client = client;
     this.#isEnded = () => hasEnded(client);
     this.isCluster = isCluster(client);
     this.#timeout = timeout;
+  }
+
+  /** Whether the server tells this client what others change. */
+  get isTracked(): boolean {
+    return tracked.has(this.#client);
   }
 
   /** When a call that begins now must have ended, as `performance.now` has it. */
@@ -61,31 +68,35 @@ export class Connection {
     }
   }
 
-  /** Runs a script by its name; a server that does not know it yet is told. */
+  /** Runs a script by its name; a server that does not know it yet is told. The first key says where. */
   async run(
     script: Script,
-    key: Argument,
+    keys: string | readonly string[],
     args: Argument[],
     until = this.deadline(),
-    more: Argument[] = [],
   ): Promise<Reply> {
-    const rest = [String(1 + more.length), key, ...more, ...args];
+    const all = typeof keys === "string" ? [keys] : keys;
+    const rest = [String(all.length), ...all, ...args];
     try {
-      return await this.command(["EVALSHA", script.sha, ...rest], key, until);
+      return await this.command(["EVALSHA", script.sha, ...rest], all[0], until);
     } catch (error) {
       if (!(error instanceof SessionError) || !isUnknownScript(error.cause)) throw error;
     }
-    return this.command(["EVAL", script.source, ...rest], key, until);
+    return this.command(["EVAL", script.source, ...rest], all[0], until);
   }
 
   /**
    * The server's time at which `until` has not come here yet. What is estimated is never later than the truth, but for how
    * much two clocks differ over ten minutes.
    */
-  async serverDeadline(until: number, key: Argument): Promise<number> {
-    const now = performance.now();
+  knownDeadline(until: number): number | undefined {
     const known = this.#serverTime;
-    if (known !== undefined && now - known.at < 600_000) return known.time + (until - known.at);
+    if (known === undefined || performance.now() - known.at > 600_000) return undefined;
+    return known.time + (until - known.at);
+  }
+
+  /** The same, where the server must be asked first. */
+  async serverDeadline(until: number, key: Argument): Promise<number> {
     const time = await this.serverTime(key, until);
     return time + (until - performance.now());
   }
@@ -148,6 +159,9 @@ export class Connection {
 }
 
 const PAUSE_MS = 20;
+
+/** The clients that are told of changes. */
+export const tracked = new WeakSet<object>();
 
 interface Waiting {
   readonly until: number;

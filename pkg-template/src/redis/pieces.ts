@@ -53,11 +53,12 @@ export class PiecewiseWrite {
     }
   }
 
-  async finish(): Promise<{ content: Buffer | undefined; length: number; count: number }> {
+  async finish(): Promise<{ content: Buffer | undefined; length: number; pieces: number }> {
     if (performance.now() - this.#began > TOMBSTONE_MS) throw refusal("slow");
-    if (this.#length <= INLINE) return { content: Buffer.concat(this.#kept), length: this.#length, count: 0 };
+    if (this.#length <= INLINE)
+      return { content: Buffer.concat(this.#kept), length: this.#length, pieces: 0 };
     if (this.#keptLength > 0) await this.#stage();
-    return { content: undefined, length: this.#length, count: this.#count };
+    return { content: undefined, length: this.#length, pieces: this.#count };
   }
 
   /** Best effort: what is left goes by itself in an hour. */

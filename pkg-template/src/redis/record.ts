@@ -120,18 +120,26 @@ export interface CommitRequest {
   /** Absent where the content lies in pieces. */
   readonly content: Buffer | undefined;
   readonly length: number;
+  /** Of the content; 0 where it lies in the record. */
+  readonly pieces: number;
+  /** How many indexes of tags lie on the same server. */
+  readonly indexes: number;
+  readonly isTracked: boolean;
 }
+
+const REQUEST = 119;
 
 export function packRequest(request: CommitRequest): Buffer {
   const { now, ifRevision, tags, seen, content } = request;
-  const bytes = Buffer.alloc(113);
+  const bytes = Buffer.alloc(REQUEST + (tags?.length ?? 0));
   bytes[0] =
     (now === undefined ? 0 : 1) |
     (request.ifAbsent ? 2 : 0) |
     (ifRevision === undefined ? 0 : 4) |
     (seen === undefined ? 0 : 8) |
     (content === undefined ? 16 : 0) |
-    (tags === undefined ? 0 : 32);
+    (tags === undefined ? 0 : 32) |
+    (request.isTracked ? 64 : 0);
   bytes.writeDoubleLE(now ?? 0, 1);
   bytes.writeDoubleLE(request.deadline, 9);
   bytes.writeDoubleLE(request.idle, 17);
@@ -145,6 +153,9 @@ export function packRequest(request: CommitRequest): Buffer {
   bytes.set(request.lineage, 81);
   if (ifRevision !== undefined) bytes.set(revisionBytes(ifRevision), 89);
   if (seen !== undefined) bytes.set(seen, 105);
+  bytes.writeUInt32LE(request.pieces, 113);
+  bytes.writeUInt16LE(request.indexes, 117);
+  if (tags !== undefined) bytes.set(tags, REQUEST);
   return bytes;
 }
 

@@ -32,14 +32,14 @@ local function read(key)
   if bytes == '' then return nil end
   local fields = sub(bytes, 1, SIZE - 8)
   if #bytes < SIZE or sub(redis.sha1hex(fields), 1, 8) ~= sub(bytes, SIZE - 7) then return { damaged = true } end
-  local r = {}
-  local magic, version, zero
-  magic, version, r.kind, zero, r.created, r.active, r.idle, r.absolute, r.revision, r.length, r.crc, r.tags, r.tags_crc,
-    r.lineage, r.written = struct.unpack(HEADER, fields)
+  local magic, version, kind, zero, created, active, idle, absolute, revision, length, crc, tags, tags_crc, lineage, written =
+    struct.unpack(HEADER, fields)
   if magic ~= 'sesr' then return { damaged = true } end
   if version ~= 1 then error('SESSILE_LATER') end
-  r.ends = math.min(r.active + r.idle, r.created + r.absolute)
-  return r
+  -- All at once: a table that grows field by field is made anew five times.
+  return { kind = kind, created = created, active = active, idle = idle, absolute = absolute, revision = revision,
+    length = length, crc = crc, tags = tags, tags_crc = tags_crc, lineage = lineage, written = written,
+    ends = math.min(active + idle, created + absolute) }
 end
 
 local function pack(r)
@@ -73,60 +73,81 @@ end
 local function text(number) return string.format('%.0f', number) end
 `;
 
-/**
- * KEYS: the session, and the tags' indexes where they lie on the same server. ARGV: the request, the tags, the content, how many
- * pieces it has otherwise, the session's name in the indexes. Answers the server's time, or what stands against the write: `late` with the time, `conflict`, `fenced`, `lost`.
- */
-export const COMMIT = script(`${RECORD}
-local key = KEYS[1]
-local flags, given_now, deadline, idle, absolute, default_idle, default_absolute, length, crc, tags_crc, revision, lineage,
-  expected, seen = struct.unpack('<BdddddddI4I4c16c8c16c8', ARGV[1])
-local function has(flag) return flags % (2 * flag) >= flag end
-local server = server_time()
-if server > deadline then return { 'late', server } end
-local given = has(1)
-local now = given and given_now or server
-local old = read(key)
-local known = old ~= nil and not old.damaged
-local mark = sub(revision, 1, 8)
--- A client that lost its connection may send a command twice.
-if known and (string.find(old.written, mark, 1, true)) then return server end
-local alive = is_alive(old, now)
-if has(8) and known and old.lineage ~= seen and is_fence(old) then return { 'fenced' } end
-if has(2) and alive then return { 'conflict' } end
-if has(4) and (not alive or old.revision ~= expected) then return { 'conflict' } end
-local in_pieces = has(16)
-local staged = in_pieces and pieces_of(key, revision)
-if in_pieces and redis.call('HLEN', staged) ~= tonumber(ARGV[4]) then return { 'lost' } end
+/** Runs `each` for what a batch holds; what fails of it, fails alone. */
+const EACH = `
+local function guarded(each, ...)
+  local done, answer = pcall(each, ...)
+  if done then return answer end
+  return { 'error', type(answer) == 'table' and answer.err or tostring(answer) }
+end
+`;
 
-local r = { kind = in_pieces and 1 or 0, revision = revision, length = length, crc = crc }
-r.created = alive and old.created or now
-r.active = alive and math.max(old.active, now) or now
-r.idle = idle == idle and idle or (alive and old.idle or default_idle)
-r.absolute = absolute == absolute and absolute or (alive and old.absolute or default_absolute)
-r.ends = math.min(r.active + r.idle, r.created + r.absolute)
-r.lineage = known and old.lineage or lineage
-r.written = mark .. sub(known and old.written or string.rep('\\0', 32), 1, 24)
-local tags = ''
-if has(32) then
-  tags = ARGV[2]
-  r.tags_crc = tags_crc
-else
-  r.tags_crc = alive and old.tags_crc or 0
-  if alive and old.tags > 0 then tags = redis.call('GETRANGE', key, SIZE, SIZE + old.tags - 1) end
+/**
+ * KEYS: for each commit the session, and the tags' indexes where they lie on the same server. ARGV: for each the request with the
+ * tags, and the content. Answers for each the server's time, or what stands against the write: `late` with the time, `conflict`,
+ * `fenced`, `lost`, `error` with its text.
+ */
+export const COMMIT = script(`${RECORD}${EACH}
+local server = server_time()
+
+local NONE = string.rep('\\0', 24)
+local function has(flags, flag) return flags % (2 * flag) >= flag end
+
+local function commit(at, request, content)
+  local key = KEYS[at]
+  local flags, given_now, deadline, idle, absolute, default_idle, default_absolute, length, crc, tags_crc, revision, lineage,
+    expected, seen, pieces, indexes, tags_at = struct.unpack('<BdddddddI4I4c16c8c16c8I4H', request)
+  if server > deadline then return { 'late', server } end
+  local given = has(flags, 1)
+  local now = given and given_now or server
+  local old = read(key)
+  local known = old ~= nil and not old.damaged
+  local mark = sub(revision, 1, 8)
+  -- A client that lost its connection may send a command twice.
+  if known and string.find(old.written, mark, 1, true) then return server end
+  local alive = is_alive(old, now)
+  if has(flags, 8) and known and old.lineage ~= seen and is_fence(old) then return { 'fenced' } end
+  if has(flags, 2) and alive then return { 'conflict' } end
+  if has(flags, 4) and (not alive or old.revision ~= expected) then return { 'conflict' } end
+  local in_pieces = has(flags, 16)
+  local staged = in_pieces and pieces_of(key, revision)
+  if in_pieces and redis.call('HLEN', staged) ~= pieces then return { 'lost' } end
+
+  local tags = ''
+  if has(flags, 32) then
+    tags = sub(request, tags_at)
+  else
+    tags_crc = alive and old.tags_crc or 0
+    if alive and old.tags > 0 then tags = redis.call('GETRANGE', key, SIZE, SIZE + old.tags - 1) end
+  end
+  local created = alive and old.created or now
+  local active = alive and math.max(old.active, now) or now
+  if idle ~= idle then idle = alive and old.idle or default_idle end
+  if absolute ~= absolute then absolute = alive and old.absolute or default_absolute end
+  local r = { kind = in_pieces and 1 or 0, created = created, active = active, idle = idle, absolute = absolute,
+    revision = revision, length = length, crc = crc, tags = #tags, tags_crc = tags_crc,
+    lineage = known and old.lineage or lineage, written = mark .. (known and sub(old.written, 1, 24) or NONE),
+    ends = math.min(active + idle, created + absolute) }
+  for index = at + 1, at + indexes do redis.call('ZADD', KEYS[index], server, string.match(key, '{[^{}]*}$')) end
+  local ends = expiry(r, now, server, given)
+  local whole = pack(r) .. tags .. content
+  if ends == nil then redis.call('SET', key, whole) else redis.call('SET', key, whole, 'PXAT', text(ends)) end
+  if in_pieces then
+    if ends == nil then redis.call('PERSIST', staged) else redis.call('PEXPIREAT', staged, text(ends + ${GRACE_MS})) end
+  end
+  if known then retire_pieces(key, old) end
+  -- Whoever keeps what it has written in a cache is told of changes as one who has read it.
+  if has(flags, 64) then redis.call('STRLEN', key) end
+  return server
 end
-r.tags = #tags
-local ends = expiry(r, now, server, given)
-for at = 2, #KEYS do redis.call('ZADD', KEYS[at], server, ARGV[5]) end
-local whole = pack(r) .. tags .. ARGV[3]
-if ends == nil then redis.call('SET', key, whole) else redis.call('SET', key, whole, 'PXAT', text(ends)) end
-if in_pieces then
-  if ends == nil then redis.call('PERSIST', staged) else redis.call('PEXPIREAT', staged, text(ends + ${GRACE_MS})) end
+
+local answers, at = {}, 1
+for number = 1, #ARGV / 2 do
+  local request = ARGV[2 * number - 1]
+  answers[number] = guarded(commit, at, request, ARGV[2 * number])
+  at = at + 1 + struct.unpack('<H', request, 118)
 end
-if known then retire_pieces(key, old) end
--- Whoever keeps what it has written in a cache is told of changes as one who has read it.
-redis.call('STRLEN', key)
-return server
+return answers
 `);
 
 /**
@@ -164,31 +185,37 @@ redis.call('STRLEN', key)
 return alive and 1 or 0
 `);
 
-/** KEYS: the session. ARGV: now or "". Answers 1 where there is a session, else 0. */
-export const TOUCH = script(`${RECORD}
-local key = KEYS[1]
+/** KEYS: the sessions. ARGV: for each now or "". Answers for each 1 where there is a session, else 0, or `error` with its text. */
+export const TOUCH = script(`${RECORD}${EACH}
 local server = server_time()
-local given = ARGV[1] ~= ''
-local now = given and tonumber(ARGV[1]) or server
-local r = read(key)
-if not is_alive(r, now) then
-  -- Found to be over, it stays so, whatever the clock says next.
-  if given and r ~= nil and not r.damaged and r.kind <= 1 then
-    retire_pieces(key, r)
-    r.kind = 3
-    redis.call('SETRANGE', key, 0, pack(r))
+
+local function touch(key, given_now)
+  local given = given_now ~= ''
+  local now = given and tonumber(given_now) or server
+  local r = read(key)
+  if not is_alive(r, now) then
+    -- Found to be over, it stays so, whatever the clock says next.
+    if given and r ~= nil and not r.damaged and r.kind <= 1 then
+      retire_pieces(key, r)
+      r.kind = 3
+      redis.call('SETRANGE', key, 0, pack(r))
+    end
+    return 0
   end
-  return 0
+  if r.idle == huge or r.active >= now then return 1 end
+  r.active = now
+  r.ends = math.min(r.active + r.idle, r.created + r.absolute)
+  redis.call('SETRANGE', key, 0, pack(r))
+  local ends = expiry(r, now, server, given)
+  redis.call('PEXPIREAT', key, text(ends))
+  if r.kind == 1 then redis.call('PEXPIREAT', pieces_of(key, r.revision), text(ends + ${GRACE_MS})) end
+  redis.call('STRLEN', key)
+  return 1
 end
-if r.idle == huge or r.active >= now then return 1 end
-r.active = now
-r.ends = math.min(r.active + r.idle, r.created + r.absolute)
-redis.call('SETRANGE', key, 0, pack(r))
-local ends = expiry(r, now, server, given)
-redis.call('PEXPIREAT', key, text(ends))
-if r.kind == 1 then redis.call('PEXPIREAT', pieces_of(key, r.revision), text(ends + ${GRACE_MS})) end
-redis.call('STRLEN', key)
-return 1
+
+local answers = {}
+for at, key in ipairs(KEYS) do answers[at] = guarded(touch, key, ARGV[at]) end
+return answers
 `);
 
 /** KEYS: the pieces. ARGV: the number of a piece, the piece. They are gone in an hour unless they are published. */

@@ -13,6 +13,7 @@ import type {
   WriteOptions,
 } from "../types.js";
 import { decode } from "../window.js";
+import { Batches } from "./batches.js";
 import { consume, provide, type Consumer, type Provider } from "./channel.js";
 import type { RedisClient } from "./clients.js";
 import { OldSessions } from "./connect-redis.js";
@@ -38,7 +39,7 @@ import {
   type Record,
 } from "./record.js";
 import { refusal, tooLarge } from "./refusal.js";
-import { COMMIT, INVALIDATE, TOUCH } from "./scripts.js";
+import { INVALIDATE } from "./scripts.js";
 import { TagIndex } from "./tags.js";
 
 /** The options of `RedisStorage`. */
@@ -86,6 +87,7 @@ export class RedisStorage implements BuiltInStorage {
   });
 
   readonly #connection: Connection;
+  readonly #batches: Batches;
   readonly #tags: TagIndex;
   readonly #old: OldSessions | undefined;
   readonly #prefix: string;
@@ -103,6 +105,7 @@ export class RedisStorage implements BuiltInStorage {
   constructor(client: RedisClient, options: RedisOptions = {}) {
     const { idle, absolute, sessionBytes } = checkStorageOptions(options);
     this.#connection = new Connection(client, checkTimeout(options.timeout));
+    this.#batches = new Batches(this.#connection);
     this.#prefix = checkPrefix(options.prefix);
     this.#idle = idle;
     this.#absolute = absolute;
@@ -127,11 +130,11 @@ export class RedisStorage implements BuiltInStorage {
       this.#checkOpen();
       signal?.throwIfAborted();
       await provide(provider, (bytes) => write.take(bytes), signal);
-      const { content, length, count } = await write.finish();
+      const { content, length, pieces } = await write.finish();
       return await this.#commit(key, asked, {
         content,
         length,
-        count,
+        pieces,
         revision: write.revision,
         seen: write.seen,
       });
@@ -220,7 +223,7 @@ export class RedisStorage implements BuiltInStorage {
   async touch(id: string): Promise<boolean> {
     const key = this.#key(id);
     await this.#takeOver(id, key);
-    return (await this.#connection.run(TOUCH, key, [this.#given()])) === 1;
+    return (await this.#batches.touch({ key, now: this.#given() })) === 1;
   }
 
   /** The server removes sessions that are over: there is nothing to do, and nothing to count. */
@@ -287,7 +290,7 @@ export class RedisStorage implements BuiltInStorage {
       return this.#commit(key, asked, {
         content,
         length: content.length,
-        count: 0,
+        pieces: 0,
         revision: random(16),
         seen: undefined,
       });
@@ -296,11 +299,11 @@ export class RedisStorage implements BuiltInStorage {
     await write.begin();
     try {
       await write.take(content);
-      const { length, count } = await write.finish();
+      const { length, pieces } = await write.finish();
       return await this.#commit(key, asked, {
         content: undefined,
         length,
-        count,
+        pieces,
         revision: write.revision,
         seen: write.seen,
       });
@@ -314,21 +317,20 @@ export class RedisStorage implements BuiltInStorage {
     this.#checkOpen();
     const connection = this.#connection;
     const until = connection.deadline();
-    const { content, length, count, revision, seen } = written;
-    const name = key.slice(this.#prefix.length);
+    const { content, length, pieces, revision, seen } = written;
     const indexes = asked.tags === undefined ? [] : asked.tags.map((tag) => this.#tags.key(tag));
     const tags = asked.tags === undefined ? undefined : packTags(asked.tags);
-    if (connection.isCluster && indexes.length > 0) await this.#tags.add(indexes, name, until);
+    const isApart = connection.isCluster && indexes.length > 0;
+    if (isApart) await this.#tags.add(indexes, key.slice(this.#prefix.length), until);
     const now = this.#now();
     const lineage = random(8);
     // Even: it begins with nothing.
     lineage[7] = (lineage[7] ?? 0) & 0xfe;
     for (let attempt = 0; ; attempt += 1) {
-      const deadline = await connection.serverDeadline(until, key);
       const request = packRequest({
         ...asked,
         now,
-        deadline,
+        deadline: connection.knownDeadline(until) ?? (await connection.serverDeadline(until, key)),
         defaultIdle: this.#idle,
         defaultAbsolute: this.#absolute,
         tags,
@@ -337,12 +339,15 @@ export class RedisStorage implements BuiltInStorage {
         seen,
         content,
         length,
+        pieces,
+        indexes: isApart ? 0 : indexes.length,
+        isTracked: connection.isTracked,
       });
-      const args = [request, tags ?? "", content ?? "", String(count), name];
-      const reply = await connection.run(COMMIT, key, args, until, connection.isCluster ? [] : indexes);
+      const keys = isApart ? [key] : [key, ...indexes];
+      const reply = await this.#batches.commit({ keys, request, content: content ?? "", until });
       if (typeof reply === "number") {
         connection.learn(reply);
-        if (indexes.length > 0) this.#tags.tidy(asked.tags ?? [], (each) => this.#info(this.#prefix + each));
+        if (indexes.length > 0) this.#tags.tidy(asked.tags ?? [], (name) => this.#info(this.#prefix + name));
         return revision.toString("base64url");
       }
       const [why, time] = reply as readonly Reply[];
@@ -371,7 +376,7 @@ export class RedisStorage implements BuiltInStorage {
     const asked = { ...checkWrite({ ifRevision: null }), idle: left ?? NaN };
     const { revision, seen } = write;
     try {
-      await this.#commit(key, asked, { content, length: content.length, count: 0, revision, seen });
+      await this.#commit(key, asked, { content, length: content.length, pieces: 0, revision, seen });
     } catch (error) {
       if (!(error instanceof SessionError) || error.code !== "ERR_SESSION_CONFLICT") throw error;
     }
@@ -381,7 +386,7 @@ export class RedisStorage implements BuiltInStorage {
 
   async #record(key: string): Promise<Record | undefined> {
     const now = this.#now();
-    const bytes = (await this.#connection.command(["GET", key], key)) as Buffer | null;
+    const bytes = await this.#batches.get(key);
     const record = readRecord(bytes);
     if (record === undefined || bytes === null) return undefined;
     return (await this.#isOver(key, bytes, record.info, now)) ? undefined : record;
@@ -419,7 +424,7 @@ export class RedisStorage implements BuiltInStorage {
     if (expiresAt === undefined) return false;
     if (now !== undefined) {
       if (now < expiresAt) return false;
-      await this.#connection.run(TOUCH, key, [String(now)]);
+      await this.#batches.touch({ key, now: String(now) });
       return true;
     }
     const isFence = ((lineageOf(bytes)[7] ?? 0) & 1) === 1;
@@ -460,7 +465,7 @@ export class RedisStorage implements BuiltInStorage {
 interface Written {
   readonly content: Buffer | undefined;
   readonly length: number;
-  readonly count: number;
+  readonly pieces: number;
   readonly revision: Buffer;
   readonly seen: Buffer | undefined;
 }
