@@ -8,11 +8,15 @@ use crate::{
     browsers::{self, Chromium},
     build, installed, npm,
     process::{command, show},
+    programs,
     report::step,
 };
 
 /// The bench that starts browsers.
 const IN_BROWSERS: &str = "indexeddb";
+
+/// The bench that starts a server.
+const IN_REDIS: &str = "redis";
 
 pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let folder = root.join("benches");
@@ -44,6 +48,9 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         if is_measured("webkit") {
             program.env("WEBKITWEBDRIVER", browsers::webkit()?);
         }
+    }
+    if name == IN_REDIS {
+        program.env("REDIS_SERVER", programs::redis_server()?);
     }
     show(&mut program)?;
     Ok(ExitCode::SUCCESS)
