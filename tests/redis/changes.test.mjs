@@ -157,6 +157,26 @@ for (const [name, library] of Object.entries(libraries)) {
 }
 
 describe("redisChanges", () => {
+  it("hears over a client that puts a prefix before every key", async () => {
+    const server = await startServer();
+    const clients = [];
+    const [here, there] = await Promise.all(
+      [0, 1].map(async () => {
+        const client = await libraries.ioredis.connect(server.url, { keyPrefix: "app:" });
+        clients.push(client);
+        return new CacheStorage(new RedisStorage(client), { changes: redisChanges(client) });
+      }),
+    );
+    await follows(server, 2);
+    await there.set("id", "before");
+    equal(await text(there, "id"), "before");
+    await here.set("id", "changed");
+    await until(async () => (await text(there, "id")) === "changed", "it is still seen as it was");
+    for (const cache of [here, there]) await cache.close();
+    for (const client of clients) libraries.ioredis.end(client);
+    await server.end();
+  });
+
   it("refuses a client that cannot hear", async () => {
     const cluster = { isCluster: true, callBuffer() {}, duplicate() {} };
     for (const client of [{}, { sendCommand() {}, isReady: true, options: {} }, cluster]) {

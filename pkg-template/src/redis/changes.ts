@@ -3,7 +3,6 @@ import type { Changes } from "../coherence.js";
 import { invalid } from "../options.js";
 import { hash } from "./hash.js";
 import { tracked } from "./connection.js";
-import { checkPrefix } from "./options.js";
 
 /** A single client of `redis` that hears of invalidations: `createClient({ RESP: 3, emitInvalidate: true })`. */
 export interface NodeRedisTracking {
@@ -35,8 +34,6 @@ const INVALIDATE = "__redis__:invalidate";
  *
  * When a connection breaks all is forgotten, and once more when the server tells of changes again.
  *
- * @param prefix the storage's own
- *
  * @example
  * ```js
  * import { createClient } from "redis";
@@ -47,15 +44,14 @@ const INVALIDATE = "__redis__:invalidate";
  * const storage = new CacheStorage(new RedisStorage(client), { changes: redisChanges(client) });
  * ```
  */
-export function redisChanges(client: NodeRedisTracking | IoRedisTracking, prefix = "sessile:"): Changes {
-  const checked = checkPrefix(prefix);
+export function redisChanges(client: NodeRedisTracking | IoRedisTracking): Changes {
   return {
     nameOf: (id) => hash("sha256", id, "base64url"),
     subscribe: (listener) => {
       tracked.add(client);
-      // A tag's index and the pieces of a content are nothing that a cache keeps.
+      // Whatever stands before it: a client may have a prefix of its own, and nobody else's keys have our names.
       const hear = (key: string): void => {
-        const name = key.startsWith(checked) ? /^\{(.*)\}$/.exec(key.slice(checked.length))?.[1] : undefined;
+        const name = /\{([^{}]*)\}$/.exec(key)?.[1];
         if (name !== undefined) listener(name);
       };
       if (isNodeRedis(client)) return followNodeRedis(client, hear, listener);
