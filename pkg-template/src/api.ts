@@ -1,4 +1,5 @@
 export { CacheStorage } from "./cache.js";
+export { broadcastChanges, type Changes } from "./coherence.js";
 export { DirectoryStorage, directorySessionStorage } from "./directory.js";
 export { SessionError, type SessionErrorCode } from "./error.js";
 export { generateSessionId } from "./id.js";

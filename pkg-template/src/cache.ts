@@ -1,3 +1,4 @@
+import { checkChanges, keepCoherent, type Changes } from "./coherence.js";
 import { capabilitiesOf, checkDelegate, declareBuiltIn, delegateCore } from "./delegate.js";
 import { checkLimit, checkStorageOptions, invalid, timeoutNumber } from "./options.js";
 import { CoreStorage, notJson } from "./storage.js";
@@ -18,8 +19,8 @@ const ASK = 1;
  *
  * Conditional writes and the finality of an invalidate are the delegate's work, also between processes. But what another
  * process wrote or invalidated is seen here only when the entry leaves: after `absoluteTimeout` at the latest, which is
- * one minute over a shared storage. So a cache does not declare itself `shared`; who is told of changes in another way
- * calls `forget`. Modelled on Ktor's `CacheStorage`; closing it closes the delegate.
+ * one minute over a shared storage, or as soon as `changes` tells of it. So a cache does not declare itself `shared`; who is
+ * told of changes in another way calls `forget`. Modelled on Ktor's `CacheStorage`; closing it closes the delegate.
  *
  * @example
  * ```js
@@ -37,6 +38,7 @@ export class CacheStorage extends CoreStorage {
   readonly #options: CheckedCacheOptions;
   #core: CacheCore | undefined;
   #storage: StorageCore | undefined;
+  #endChanges: () => void = () => {};
 
   /** Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense, or a delegate that is no storage. */
   constructor(delegate: SessionStorage, options: CacheOptions = {}) {
@@ -44,6 +46,8 @@ export class CacheStorage extends CoreStorage {
     this.#delegate = checkDelegate(delegate);
     this.#options = checkCacheOptions(options);
     this.capabilities = Object.freeze({ ...capabilitiesOf(delegate), shared: false });
+    const { changes, sessions } = this.#options;
+    if (changes !== undefined) this.#endChanges = keepCoherent(this, changes, sessions);
   }
 
   override async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
@@ -76,6 +80,11 @@ export class CacheStorage extends CoreStorage {
   /** Drops what is kept of a session that somebody else has changed, or of all: the next read asks the delegate. */
   forget(id?: string): void {
     this.#cache().forget(id);
+  }
+
+  override async close(): Promise<void> {
+    this.#endChanges();
+    await super.close();
   }
 
   protected override coreStorage(): StorageCore {
@@ -124,6 +133,7 @@ interface CheckedCacheOptions {
   readonly entryBytes: number;
   readonly skipEqualWrites: boolean;
   readonly clock: () => number;
+  readonly changes: Changes | undefined;
 }
 
 function checkCacheOptions(options: CacheOptions): CheckedCacheOptions {
@@ -138,5 +148,6 @@ function checkCacheOptions(options: CacheOptions): CheckedCacheOptions {
     entryBytes: checkLimit(options.maxEntryBytes ?? 1024 * 1024, "maxEntryBytes"),
     skipEqualWrites,
     clock,
+    changes: checkChanges(options.changes),
   };
 }

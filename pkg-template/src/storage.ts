@@ -170,7 +170,7 @@ export function wholeBytes(data: Exclude<SessionData, string>): Uint8Array | und
 }
 
 /** A provider that copies from a stream, a blob or an iterable; their failures come back as they are. */
-function copyFrom(data: unknown): Provider {
+export function copyFrom(data: unknown): Provider {
   if (data instanceof Blob) return (channel) => data.stream().pipeTo(channel);
   if (data instanceof ReadableStream) {
     return (channel) => (data as ReadableStream<Uint8Array>).pipeTo(channel);
@@ -185,7 +185,7 @@ function copyFrom(data: unknown): Provider {
 }
 
 /** Nobody waits for it, and its failure is not the caller's: what counts is why the write failed. */
-function letGo(data: unknown, reason: unknown): void {
+export function letGo(data: unknown, reason: unknown): void {
   const ignore = (): void => {};
   if (data instanceof ReadableStream) {
     if (!data.locked) data.cancel(reason).catch(ignore);

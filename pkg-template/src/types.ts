@@ -1,3 +1,5 @@
+import type { Changes } from "./coherence.js";
+
 /**
  * A length of time. A number is **milliseconds**, everywhere; a string carries its unit: `"500ms"`,
  * `"90s"`, `"30m"`, `"12h"`, `"7d"`. It must be more than zero and at most 100 years
@@ -208,6 +210,8 @@ export interface CacheOptions {
   skipEqualWrites?: boolean | undefined;
   /** Where time comes from; it must be the delegate's own. Default: `Date.now`. */
   clock?: (() => number) | undefined;
+  /** Tells what others have changed, so that it leaves the cache at once and not at its age: see {@link Changes}. Default: none. */
+  changes?: Changes | undefined;
 }
 
 /** What a `CacheStorage` holds, and has counted since it was made. */

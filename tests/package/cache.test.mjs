@@ -4,6 +4,7 @@ import {
   DirectoryStorage,
   SessionError,
   SessionStorageMemory,
+  broadcastChanges,
   directorySessionStorage,
 } from "sessile";
 import { equal, rejection, same } from "./expect.mjs";
@@ -261,4 +262,96 @@ describe("directorySessionStorage", () => {
     );
     await removeFolder(root);
   });
+});
+
+describe("caches that tell each other of changes", () => {
+  it("refuse what cannot tell", async () => {
+    for (const changes of [null, 5, {}, { subscribe() {} }]) {
+      const made = (async () => new CacheStorage(new SessionStorageMemory(), { changes }))();
+      equal((await rejection(made)).code, "ERR_SESSION_INVALID_OPTION", "code");
+    }
+    equal((await rejection((async () => broadcastChanges(""))())).code, "ERR_SESSION_INVALID_OPTION", "code");
+  });
+
+  it("are told by whatever tells", async () => {
+    const told = [];
+    let tell;
+    let ended = 0;
+    const changes = {
+      nameOf: (id) => `name of ${id}`,
+      subscribe(listener) {
+        tell = listener;
+        return () => (ended += 1);
+      },
+      publish: (name) => told.push(name),
+    };
+    const memory = new SessionStorageMemory();
+    const cache = new CacheStorage(memory, { changes });
+    await cache.set("a", "before");
+    await cache.set("b", "before");
+    for (const id of ["a", "b"]) await cache.get(id);
+    for (const id of ["a", "b"]) await memory.set(id, "after");
+    const texts = async () => {
+      const found = [await cache.get("a"), await cache.get("b")];
+      return found.map(({ data }) => new TextDecoder().decode(data));
+    };
+    same(await texts(), ["before", "before"], "before it was told");
+    tell("name of nobody");
+    tell("name of a");
+    same(await texts(), ["after", "before"], "once it was told of one");
+    tell(undefined);
+    same(await texts(), ["after", "after"], "once it was told of all");
+    await cache.touch("a");
+    await cache.invalidate("b");
+    await cache.invalidateTagged("tag");
+    same(told, ["name of a", "name of b", "name of a", "name of b", undefined], "what was told to others");
+    await cache.close();
+    equal(ended, 1, "how often it was ended");
+    tell("name of a");
+    tell(undefined);
+  });
+
+  it("know only so many names", async () => {
+    let tell;
+    const changes = { nameOf: (id) => id, subscribe: (listener) => ((tell = listener), () => {}) };
+    const memory = new SessionStorageMemory();
+    const cache = new CacheStorage(memory, { changes, maxSessions: 10 });
+    for (let at = 0; at < 30; at += 1) {
+      await memory.set(`id ${at}`, "before");
+      await cache.get(`id ${at}`);
+    }
+    equal(cache.cacheStats().sessions <= 10, true, "whether no entry is left that cannot be told of");
+    for (let at = 0; at < 30; at += 1) {
+      await memory.set(`id ${at}`, "after");
+      tell(`id ${at}`);
+      equal(new TextDecoder().decode((await cache.get(`id ${at}`)).data), "after", `session ${at}`);
+    }
+    await cache.close();
+  });
+
+  if ("BroadcastChannel" in globalThis) {
+    it("hear of each other over a channel", async () => {
+      const memory = new SessionStorageMemory();
+      const name = `test ${Math.random()}`;
+      const [here, there] = [0, 1].map(() => new CacheStorage(memory, { changes: broadcastChanges(name) }));
+      const ways = {
+        set: () => here.set("id", "after"),
+        setJson: () => here.setJson("id", {}),
+        write: () => here.write("id", () => undefined),
+        invalidate: () => here.invalidate("id"),
+        invalidateTagged: () => here.invalidateTagged("ada"),
+      };
+      for (const [way, change] of Object.entries(ways)) {
+        const revision = await there.set("id", "before", { tags: ["ada"] });
+        await there.get("id");
+        await change();
+        for (let turn = 0; (await there.get("id"))?.info.revision === revision; turn += 1) {
+          if (turn > 2_000) throw new Error(`${way}() was not heard of`);
+          await new Promise((resolve) => setTimeout(resolve, 0));
+        }
+      }
+      await here.close();
+      await there.close();
+    });
+  }
 });

@@ -18,6 +18,7 @@ describe("entry", () => {
       "SharedSessionStorage",
       "Signer",
       "SimplifiedSessionStorage",
+      "broadcastChanges",
       "cookie",
       "directorySessionStorage",
       "generateSessionId",

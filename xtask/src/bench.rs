@@ -8,15 +8,15 @@ use crate::{
     browsers::{self, Chromium},
     build, installed, npm,
     process::{command, show},
+    programs,
     report::step,
-    servers,
 };
 
 /// The bench that starts browsers.
 const IN_BROWSERS: &str = "indexeddb";
 
-/// The bench that starts redis-server.
-const WITH_REDIS: &str = "http";
+/// The benches that start redis-server.
+const WITH_REDIS: [&str; 2] = ["http", "redis"];
 
 pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     let folder = root.join("benches");
@@ -26,9 +26,6 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     };
     if !known.contains(name) {
         bail!("there is no bench `{name}`; there are: {}", known.join(", "));
-    }
-    if name == WITH_REDIS {
-        servers::find(&[servers::REDIS])?;
     }
     let package = build::build(root)?;
     let tests = root.join("tests");
@@ -51,6 +48,9 @@ pub fn bench(root: &Path, arguments: &[String]) -> Result<ExitCode> {
         if is_measured("webkit") {
             program.env("WEBKITWEBDRIVER", browsers::webkit()?);
         }
+    }
+    if WITH_REDIS.contains(&name.as_str()) {
+        program.env("REDIS_SERVER", programs::redis_server()?);
     }
     show(&mut program)?;
     Ok(ExitCode::SUCCESS)

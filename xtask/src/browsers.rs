@@ -5,12 +5,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 use serde_json::json;
 
 use crate::{
-    apt,
     process::{command, on_path, read},
+    programs::{file, found_or_installed, named},
 };
 
 const CHROMIUMS: [&str; 4] = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
@@ -86,21 +86,4 @@ pub fn webkit() -> Result<PathBuf> {
 fn window_can_be_opened() -> bool {
     const IMPORT: &str = "imports.gi.versions.WebKit2 = '4.1'; imports.gi.WebKit2";
     on_path("Xvfb").is_some() && read(command(GJS).args(["-c", IMPORT])).is_ok()
-}
-
-fn found_or_installed<T>(find: impl Fn() -> Option<T>, packages: &[&str], reason: &str) -> Result<T> {
-    if let Some(found) = find() {
-        return Ok(found);
-    }
-    apt::install(packages, reason)?;
-    find().with_context(|| format!("{} installed, but {reason}", packages.join(" ")))
-}
-
-/// The file that `variable` names, or else the first of `names` on the `PATH`.
-fn named(variable: &str, names: &[&str]) -> Option<PathBuf> {
-    std::env::var_os(variable).and_then(file).or_else(|| names.iter().find_map(|name| on_path(name)))
-}
-
-fn file(path: impl Into<PathBuf>) -> Option<PathBuf> {
-    Some(path.into()).filter(|path| path.is_file())
 }

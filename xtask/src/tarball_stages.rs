@@ -9,9 +9,8 @@ use crate::{
     build::{GZIPPED_LIMIT, kilobytes},
     demo, example, installed, npm,
     process::{command, tee},
-    readme,
+    programs, readme,
     report::{Counts, count_marked, count_summary, say, step},
-    servers,
     test::{Setup, Stage},
 };
 
@@ -42,6 +41,7 @@ pub fn stages() -> Vec<Stage> {
             run: |setup| in_browser(setup, "webkit", "WEBKITWEBDRIVER", setup.webkit()?),
         },
         Stage { name: "frameworks", run: frameworks },
+        Stage { name: "redis", run: redis },
         Stage { name: "postgres", run: postgres },
         Stage { name: "require", run: require },
         Stage { name: "esbuild", run: |setup| bundler(setup, "esbuild") },
@@ -231,7 +231,8 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
     let axum = example::build_package(&setup.root, "sessile-example-axum")?;
-    servers::find(&[servers::REDIS, servers::POSTGRESQL])?;
+    programs::redis_server()?;
+    programs::postgresql()?;
     let run = |runtime: &str, arguments: &[&str]| {
         step(runtime);
         let mut runner = command(setup.runtime(runtime)?);
@@ -249,8 +250,18 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
 fn postgres(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/postgres");
     npm::install(&folder)?;
-    servers::find(&[servers::POSTGRESQL])?;
+    programs::postgresql()?;
     counted(command(setup.runtime("node24")?).arg(folder.join("run.mjs")).arg(setup.app()?))
+}
+
+/// The storage in Redis, with servers of the tests' own, by both of Node's clients.
+fn redis(setup: &Setup) -> Result<Counts> {
+    let folder = setup.root.join("tests/redis");
+    npm::install(&folder)?;
+    installed::place(setup.package()?, &folder)?;
+    let mut runner = command(setup.runtime("node24")?);
+    runner.arg("run.mjs").env("REDIS_SERVER", programs::redis_server()?);
+    counted(runner.current_dir(&folder))
 }
 
 fn require(setup: &Setup) -> Result<Counts> {

@@ -1,0 +1,42 @@
+import type { Buffer } from "node:buffer";
+import type { Connection } from "./connection.js";
+
+/** A session as connect-redis keeps it. */
+export interface OldSession {
+  /** Its JSON. */
+  readonly content: Buffer;
+  /** How long it would have lived on, in milliseconds; undefined for ever. */
+  readonly left: number | undefined;
+}
+
+/** The sessions that connect-redis has left: each is JSON under a prefix and the id itself. */
+export class OldSessions {
+  readonly #connection: Connection;
+  readonly #prefix: string;
+
+  constructor(connection: Connection, prefix: string) {
+    this.#connection = connection;
+    this.#prefix = prefix;
+  }
+
+  async has(id: string): Promise<boolean> {
+    const key = this.#prefix + id;
+    return (await this.#connection.command(["EXISTS", key], key)) === 1;
+  }
+
+  async find(id: string): Promise<OldSession | undefined> {
+    const key = this.#prefix + id;
+    const [content, left] = await Promise.all([
+      this.#connection.command(["GET", key], key),
+      this.#connection.command(["PTTL", key], key),
+    ]);
+    if (content === null) return undefined;
+    return { content: content as Buffer, left: Number(left) > 0 ? Number(left) : undefined };
+  }
+
+  /** Says whether it was there. */
+  async remove(id: string): Promise<boolean> {
+    const key = this.#prefix + id;
+    return (await this.#connection.command(["DEL", key], key)) === 1;
+  }
+}

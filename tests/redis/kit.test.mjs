@@ -1,0 +1,60 @@
+// The conformance kit, on one server and in a cluster of three, by each of the libraries.
+import { createHash } from "node:crypto";
+import { generateSessionId } from "sessile";
+import { RedisStorage } from "sessile/redis";
+import { testSessionStorage } from "sessile/testing";
+import { describe, it } from "../package/harness.mjs";
+import { libraries } from "./clients.mjs";
+import { ask, startCluster, startServer } from "./servers.mjs";
+
+const server = await startServer();
+const cluster = await startCluster(3);
+let count = 0;
+
+/** @param ports where the sessions' records may be */
+function testKit(client, ports) {
+  const prefixes = new WeakMap();
+  const open = (prefix, options) => {
+    const storage = new RedisStorage(client, { ...options, prefix });
+    prefixes.set(storage, prefix);
+    return storage;
+  };
+  testSessionStorage({ describe, it }, (options) => open(`kit-${(count += 1)}:`, options), {
+    wholeValues: true,
+    timeouts: true,
+    clock: true,
+    generateSessionId,
+    streams: true,
+    conditional: true,
+    tags: true,
+    durable: true,
+    shared: true,
+    limits: { maxSessionBytes: true },
+    reopen: async (storage, options) => {
+      await storage.close();
+      return open(prefixes.get(storage), options);
+    },
+    join: (storage, options) => open(prefixes.get(storage), options),
+    damage: (storage, id) => damage(ports, prefixes.get(storage), id),
+  });
+}
+
+/** The last byte of a record is the content's. */
+async function damage(ports, prefix, id) {
+  const key = `${prefix}{${createHash("sha256").update(id).digest("base64url")}}`;
+  for (const port of ports) {
+    const length = Number((await ask(port, "STRLEN", key)).slice(1));
+    if (length > 0) {
+      await ask(port, "SETRANGE", key, String(length - 1), "\u0001");
+      return;
+    }
+  }
+  throw new Error("there is no record to damage");
+}
+
+for (const [name, library] of Object.entries(libraries)) {
+  const alone = library.connecting(server.url);
+  describe(`RedisStorage over ${name}`, () => testKit(alone, [server.port]));
+  const client = await library.cluster(cluster.urls);
+  describe(`RedisStorage over ${name}, in a cluster`, () => testKit(client, cluster.ports));
+}
