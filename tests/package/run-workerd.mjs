@@ -6,12 +6,13 @@ import { workerModules } from "./workerd-bundle.mjs";
 
 const [app, suite] = process.argv.slice(2);
 
+const bindings = { durableObjects: { SESSIONS: "SessionObject" }, kvNamespaces: ["CARTS"] };
+const isMain = suite === "main";
 const miniflare = new Miniflare({
   compatibilityDate: "2025-01-01",
   modulesRoot: join(app, "workerd"),
-  modules: await workerModules(app, "workerd-main.mjs"),
-  durableObjects: { SESSIONS: "SessionObject" },
-  kvNamespaces: ["CARTS"],
+  modules: await workerModules(app, isMain ? "workerd-main.mjs" : "workerd-suite.mjs"),
+  ...(isMain ? bindings : {}),
 });
 const response = await miniflare.dispatchFetch(`http://worker/${suite}`);
 const text = await response.text();

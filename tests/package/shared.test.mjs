@@ -1,6 +1,5 @@
 // A storage for many machines that is made of two methods, and that in Deno KV.
 import { SharedSessionStorage } from "sessile";
-import { DenoKvStorage } from "sessile/deno-kv";
 import { testSessionStorage } from "sessile/testing";
 import { equal, matches, rejection, same } from "./expect.mjs";
 import { keyOf } from "./folders.mjs";
@@ -164,6 +163,7 @@ describe("SharedSessionStorage of two methods", () => {
 });
 
 if (typeof globalThis.Deno?.openKv === "function") {
+  const { DenoKvStorage } = await import("sessile/deno-kv");
   describe("DenoKvStorage", () => {
     let kv;
     let places = 0;

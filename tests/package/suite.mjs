@@ -12,7 +12,7 @@ export async function runSuite(name, given, log) {
     await import("./entry.test.mjs");
     await import("./conformance.test.mjs");
     await import("./shared.test.mjs");
-    if (settings.bindings !== undefined) await import("./cloudflare.test.mjs");
+    if (settings.bindings?.SESSIONS !== undefined) await import("./cloudflare.test.mjs");
     await import("./cache.test.mjs");
     await import("./ticket.test.mjs");
     await import("./sealed.test.mjs");

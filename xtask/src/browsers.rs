@@ -58,7 +58,10 @@ impl Chromium {
     /// Writes how chromedriver shall start the browser, for `wasm-bindgen-test-runner`.
     pub fn write_capabilities(&self, path: &Path) -> Result<()> {
         let options = json!({ "binary": self.browser, "args": FLAGS });
-        Ok(fs::write(path, json!({ "goog:chromeOptions": options }).to_string())?)
+        // Looking at a page that computes counts as a script, whose 30 s are soon over on a machine that does much else.
+        let timeouts = json!({ "script": 150_000 });
+        let capabilities = json!({ "goog:chromeOptions": options, "timeouts": timeouts });
+        Ok(fs::write(path, capabilities.to_string())?)
     }
 }
 

@@ -133,8 +133,8 @@ pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     ];
     let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
-    // One more than there are cores, since browsers and servers keep a lane waiting; more would wait for each other's compilers.
-    let mut lanes = thread::available_parallelism().map_or(1, |cores| cores.get().min(3) + 1);
+    // With more than there are cores, browsers miss the times that their drivers give them.
+    let mut lanes = thread::available_parallelism().map_or(1, |cores| cores.get().min(4));
     let mut rest = arguments.iter().cloned();
     while let Some(argument) = rest.next() {
         match argument.as_str() {
