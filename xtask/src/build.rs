@@ -1,6 +1,7 @@
 //! The npm package: the crate compiled to wasm, its bindings, the TypeScript around them, in `pkg/`.
 
 use std::{
+    fmt::Write as _,
     fs,
     hash::{DefaultHasher, Hash as _, Hasher as _},
     io::Write as _,
@@ -57,6 +58,7 @@ pub fn build(root: &Path) -> Result<Package> {
 
     let package = root.join("pkg");
     hash_files(&template.join("src"), &mut inputs)?;
+    hash_files(&root.join(REDIS_SCRIPTS), &mut inputs)?;
     for file in shipped_files(root) {
         fs::read(file)?.hash(&mut inputs);
     }
@@ -154,6 +156,23 @@ fn inline_module(wasm: &[u8]) -> String {
     )
 }
 
+/// What the crate and the package have a Redis server run.
+const REDIS_SCRIPTS: &str = "src/redis";
+
+/// A constant for each file in Lua, by its name.
+fn scripts_module(folder: &Path) -> Result<String> {
+    let mut files: Vec<_> = fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|extension| extension == "lua"));
+    files.sort();
+    let mut module = String::new();
+    for file in files {
+        let name = file.file_stem().unwrap_or_default().to_string_lossy();
+        let source = serde_json::to_string(&fs::read_to_string(&file)?)?;
+        writeln!(module, "export const {name}: string = {source};")?;
+    }
+    Ok(module)
+}
+
 /// Compiles the TypeScript beside the bindings and puts the package together.
 fn assemble(root: &Path, template: &Path, wasm: &Path, package: &Path) -> Result<()> {
     step("tsc");
@@ -161,6 +180,7 @@ fn assemble(root: &Path, template: &Path, wasm: &Path, package: &Path) -> Result
     let _ = fs::remove_dir_all(&work);
     copy_folder(&template.join("src"), &work.join("src"))?;
     copy_folder(wasm, &work.join("src/wasm"))?;
+    fs::write(work.join("src/redis/lua.ts"), scripts_module(&root.join(REDIS_SCRIPTS))?)?;
     fs::copy(template.join("tsconfig.json"), work.join("tsconfig.json"))?;
     // The adapters import the types of their frameworks.
     symlink(template.join("node_modules"), work.join("node_modules"))?;
