@@ -18,6 +18,8 @@ for (const [name, library] of Object.entries(libraries)) {
       const id = `id of ${name}`;
       // Once for each process: the server's time, and the scripts.
       let revision = await storage.set(id, "content", { tags: ["ada"] });
+      await storage.get(id);
+      revision = await storage.set(id, "as it was seen");
       await storage.touch(id);
       await storage.invalidate("other");
       const many = Array.from({ length: 64 }, (_, at) => `${id}, ${at}`);
