@@ -1,4 +1,6 @@
 // A commit that finds a session's record as it was seen last: one short script. All else is as if there were no such way.
+import { Buffer } from "node:buffer";
+import { createHash } from "node:crypto";
 import { RedisStorage } from "sessile/redis";
 import { equal, rejection } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
@@ -11,10 +13,15 @@ const HOUR = 3_600_000;
 for (const [name, library] of Object.entries(libraries)) {
   let count = 0;
 
+  const prefix = () => `replacement-${name}-${count}:`;
+  const keyOf = (id) => `${prefix()}{${createHash("sha256").update(id).digest("base64url")}}`;
+  const timeLeft = async (id) => Number((await server.command("PTTL", keyOf(id))).slice(1));
+
   /** Two storages of the same sessions, and how often the server stored a record unread. */
   const together = (body, options) => async () => {
     const client = await library.connect(server.url);
-    const settings = { prefix: `replacement-${name}-${(count += 1)}:`, idleTimeout: "30m", ...options };
+    count += 1;
+    const settings = { prefix: prefix(), idleTimeout: "30m", ...options };
     const counted = counting(client);
     const [storage, other] = [new RedisStorage(client, settings), new RedisStorage(client, settings)];
     try {
@@ -86,6 +93,33 @@ for (const [name, library] of Object.entries(libraries)) {
     }
 
     it(
+      "is judged by the server where another revision is asked for",
+      together(async (storage, _other, counted) => {
+        const first = await storage.set("id", "content");
+        await storage.get("id");
+        await counted(1, () => storage.set("id", "changed"));
+        const error = await counted(0, () => rejection(storage.set("id", "late", { ifRevision: first })));
+        equal(error.code, "ERR_SESSION_CONFLICT");
+      }),
+    );
+
+    it(
+      "keeps the marks of its last four writes",
+      together(async (storage, _other, counted) => {
+        const revisions = [];
+        for (let write = 0; write < 6; write += 1) {
+          await storage.get("id");
+          revisions.unshift(await counted(write === 0 ? 0 : 1, () => storage.set("id", `content ${write}`)));
+        }
+        const marks = revisions
+          .slice(0, 4)
+          .map((revision) => Buffer.from(revision, "base64url").subarray(0, 8));
+        const found = await counted.bytes("GETRANGE", keyOf("id"), "84", "115");
+        equal(found.toString("hex"), Buffer.concat(marks).toString("hex"), "the marks");
+      }),
+    );
+
+    it(
       "begins anew where it was ended, without a condition",
       together(async (storage, other, counted) => {
         await storage.set("id", "content", { tags: ["ada"] });
@@ -131,7 +165,7 @@ for (const [name, library] of Object.entries(libraries)) {
         await storage.get("id");
         const { now } = performance;
         try {
-          performance.now = () => now.call(performance) + HOUR / 4;
+          performance.now = () => now.call(performance) + HOUR / 12;
           await counted(0, () => storage.set("id", "changed"));
           // It has learnt.
           await storage.get("id");
@@ -153,6 +187,12 @@ for (const [name, library] of Object.entries(libraries)) {
           clock.time += 60_000;
           await counted(1, () => storage.set("id", "changed"));
           equal((await other.info("id")).expiresAt, clock.time + HOUR / 2, "when it ends");
+          const left = (await timeLeft("id")) - 24.5 * HOUR;
+          equal(
+            left > -60_000 && left <= 0,
+            true,
+            `how much less than a day and a half hour is left: ${left}`,
+          );
           clock.time += HOUR / 2;
           await counted(0, () => storage.set("id", "of another session"));
           equal((await other.info("id")).createdAt, clock.time, "when it began");
@@ -194,5 +234,9 @@ function counting(client) {
     return answer;
   };
   counted.twice = false;
+  counted.bytes = (...args) =>
+    name === "callBuffer"
+      ? send.apply(client, args)
+      : send.call(client, args, { typeMapping: { 36: Buffer } });
   return counted;
 }
