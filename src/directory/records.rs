@@ -196,9 +196,9 @@ impl<R: Records> InRecords<R> {
             self.records.load(key).await?.map(Found::from)
         };
         let record = match next(found.as_ref(), content, decide, before) {
-            Ok(Some(record)) => record,
+            Ok(Next::Replaced(record)) => record,
             _ if known => return Ok(false),
-            Ok(None) => return Ok(true),
+            Ok(Next::Stays) => return Ok(true),
             Err(error) => return Err(error),
         };
         let version = found.map(|found| found.version);
@@ -206,13 +206,19 @@ impl<R: Records> InRecords<R> {
     }
 }
 
-/// What is to take the place of what was found, if it is not to stay: another record, or none.
+/// What becomes of a record.
+enum Next {
+    Stays,
+    Replaced(Option<NewRecord>),
+}
+
+/// What is to take the place of what was found.
 fn next(
     found: Option<&Found>,
     content: &Content,
     decide: &mut dyn Decide,
     before: &mut Option<Lineage>,
-) -> Result<Option<Option<NewRecord>>, Error> {
+) -> Result<Next, Error> {
     let head = match found.map(|found| Head::open(&found.data)) {
         None => None,
         Some(Ok(head)) => Some(Some(head)),
@@ -228,10 +234,12 @@ fn next(
     before.get_or_insert(current.lineage());
     Ok(match change {
         // What is damaged stays for whoever wants to know what happened, until it is overwritten.
-        Change::Leave | Change::Quarantine => None,
-        Change::Remove => Some(None),
-        Change::Publish(head) => Some(Some(published(&head, content))),
-        Change::Touch(head) => found.map(|found| Some(touched(&head, found.data.to_vec()))),
+        Change::Leave | Change::Quarantine => Next::Stays,
+        Change::Remove => Next::Replaced(None),
+        Change::Publish(head) => Next::Replaced(Some(published(&head, content))),
+        Change::Touch(head) => {
+            found.map_or(Next::Stays, |found| Next::Replaced(Some(touched(&head, found.data.to_vec()))))
+        }
     })
 }
 
