@@ -24,8 +24,18 @@ process.stdin.on("end", () => (isOver = true)).resume();
 
 function say(...told) {
   const line = Buffer.from(`${JSON.stringify(told)}\n`);
-  for (let at = 0; at < line.length;) at += writeSync(1, line, at);
+  for (let at = 0; at < line.length;) {
+    try {
+      at += writeSync(1, line, at);
+    } catch (error) {
+      if (error.code !== "EAGAIN") throw error;
+      // The parent is behind. Nothing may go on before it is told.
+      Atomics.wait(gate, 0, 0, 1);
+    }
+  }
 }
+
+const gate = new Int32Array(new SharedArrayBuffer(4));
 
 const portOf = (name) => masterOf(clients[0], slotOfName(name));
 let calls = 0;

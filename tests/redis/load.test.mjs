@@ -25,6 +25,7 @@ const LAG = 300;
 class App {
   #child;
   #ended;
+  #mayEnd = false;
 
   constructor(library, writer, urls, ledger) {
     this.library = library;
@@ -44,15 +45,20 @@ class App {
       });
     });
     this.#ended = Promise.all([once(this.#child, "close"), once(lines, "close")]);
+    this.#child.on("exit", (code) => {
+      if (!this.#mayEnd) ledger.faults.push(`${writer} ended by itself, with ${code}`);
+    });
   }
 
   async kill() {
+    this.#mayEnd = true;
     this.#child.kill("SIGKILL");
     await this.#ended;
   }
 
   /** Lets it end what it does. */
   async end() {
+    this.#mayEnd = true;
     this.#child.stdin.end();
     const [[code]] = await this.#ended;
     equal(code, 0, `how ${this.writer} ended`);
@@ -60,6 +66,7 @@ class App {
 
   /** Whatever becomes of the test. */
   remove() {
+    this.#mayEnd = true;
     this.#child.kill("SIGKILL");
   }
 }
@@ -91,11 +98,13 @@ async function underLoad() {
   /** From when on nothing of a shard can have been lost. */
   const settled = masters.map(() => -Infinity);
   const apps = [];
+  const libraryOf = new Map();
   let started = 0;
   const startApp = async (library) => {
     started += 1;
     const app = new App(library, `app${started}`, urls, ledger);
     apps.push(app);
+    libraryOf.set(app.writer, library);
     await app.ready;
     return app;
   };
@@ -196,10 +205,13 @@ async function underLoad() {
       equal(count > 0, true, `whether any ${what} were proven`);
 
     const codes = [...ledger.failures].map(([code, count]) => `${count} ${code}`).join(", ");
-    const longest = [...ledger.pauses.values()].sort((a, b) => a - b).at(-1);
+    const pauses = ["redis", "ioredis"].map((library) => {
+      const own = [...ledger.pauses].filter(([who]) => libraryOf.get(who.split(" ")[0]) === library);
+      return `${seconds(Math.max(...own.map(([, longest]) => longest)))} s over ${library}`;
+    });
     console.log(
       `  ${seconds(took)} s, ${rounds} masters and ${rounds} processes killed: ${ledger.done} calls done, ` +
-        `failed: ${codes}; no writes for at most ${seconds(longest)} s; lost by replication: ` +
+        `failed: ${codes}; no writes for at most ${pauses.join(", ")}; lost by replication: ` +
         `${lost.counts} counts, ${lost.logouts} logouts; proven to be kept: ${proven.counts} counts, ` +
         `${proven.logouts} logouts, ${proven.batches} tags`,
     );
