@@ -1,5 +1,6 @@
 // Caches in front of one server that learn of each other's changes: what one has ended no other shows, once the server's word has
 // come to it.
+import { createClient, createClientPool, createSentinel } from "redis";
 import { CacheStorage, SessionError } from "sessile";
 import { RedisStorage, redisChanges } from "sessile/redis";
 import { equal, rejection } from "../package/expect.mjs";
@@ -176,12 +177,18 @@ describe("redisChanges", () => {
   });
 
   it("refuses a client that cannot hear", async () => {
-    const sentinel = { sendCommand() {}, getMasterNode() {}, isReady: true };
-    for (const client of [{}, { sendCommand() {}, isReady: true, options: {} }, sentinel]) {
+    const sentinelRootNodes = [{ host: "127.0.0.1", port: 1 }];
+    const unable = {
+      "a client that was not told to": createClient(),
+      "a pool": createClientPool({ RESP: 3, emitInvalidate: true }),
+      "a sentinel": createSentinel({ name: "watched", sentinelRootNodes, nodeClientOptions: { RESP: 3 } }),
+      nothing: {},
+    };
+    for (const [what, client] of Object.entries(unable)) {
       const make = async () =>
         new CacheStorage(new RedisStorage({ sendCommand() {} }), { changes: redisChanges(client) });
       const error = await rejection(make());
-      equal(error instanceof SessionError && error.code, "ERR_SESSION_INVALID_OPTION");
+      equal(error instanceof SessionError && error.code, "ERR_SESSION_INVALID_OPTION", what);
     }
   });
 });

@@ -55,7 +55,7 @@ const INVALIDATE = "__redis__:invalidate";
  * `client` must be the one that the storage uses: the server remembers what was asked for over it. With
  * `redis` it is made with `emitInvalidate: true`, for a cluster among the `defaults` of its nodes, and the cluster is connected
  * already; with `ioredis` a second connection is opened, for each node of a cluster that is in use, which `close()` of the cache
- * ends. Others, such as those behind sentinels, are refused with `ERR_SESSION_INVALID_OPTION`: there, entries leave at their age.
+ * ends. Others, as pools and sentinels of `redis`, are refused with `ERR_SESSION_INVALID_OPTION`: there, entries leave at their age.
  *
  * When a connection breaks all is forgotten, and once more when the server tells of changes again; so it is when a node leaves or
  * joins a cluster.
