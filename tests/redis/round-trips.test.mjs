@@ -2,13 +2,13 @@
 import { RedisStorage } from "sessile/redis";
 import { equal } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
-import { libraries } from "./clients.mjs";
+import { libraries, olderLibraries } from "./clients.mjs";
 import { startProxy } from "./proxy.mjs";
 import { startServer } from "./servers.mjs";
 
 const server = await startServer();
 
-for (const [name, library] of Object.entries(libraries)) {
+for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries })) {
   describe(`round trips over ${name}`, () => {
     it("are as few as is told", async () => {
       const proxy = await startProxy(server);
