@@ -42,7 +42,10 @@ const KEYS = 256;
 export interface RedisOptions extends StorageOptions {
   /** How every key begins. Default: `sessile:`. Without braces, which would tell a cluster where keys lie. */
   prefix?: string | undefined;
-  /** How long one call may take, in milliseconds; then it rejects with `ERR_SESSION_STORAGE`. Default: 5,000; at most 300,000. */
+  /**
+   * How long the server may take to answer, in milliseconds; then the call rejects with `ERR_SESSION_STORAGE`. A call that asks it
+   * several times, as for a stream or a tag, has so long each time. Default: 5,000; at most 300,000.
+   */
   timeout?: number | undefined;
   /** For tests: without a clock the server's own time counts, so that it does not matter what other machines' clocks say. */
   clock?: (() => number) | undefined;
