@@ -1,6 +1,6 @@
 -- A record as the package and the crate read it. docs/format.md has it byte by byte.
 local HEADER = '<c4BBHddddc16dI4I4I4c8c32'
-local SIZE = 124
+local SIZE, LAST = 124, '123'
 local sub, huge = string.sub, math.huge
 
 local function server_time()
@@ -9,7 +9,7 @@ local function server_time()
 end
 
 local function read(key)
-  local bytes = redis.call('GETRANGE', key, 0, SIZE - 1)
+  local bytes = redis.call('GETRANGE', key, '0', LAST)
   if bytes == '' then return nil end
   local fields = sub(bytes, 1, SIZE - 8)
   if #bytes < SIZE or sub(redis.sha1hex(fields), 1, 8) ~= sub(bytes, SIZE - 7) then return { damaged = true } end

@@ -65,9 +65,10 @@ export class Batches {
       );
       head[16] = connection.isTracked ? 1 : 0;
       const keys = exchanges.map(({ key }) => key);
-      const given = Buffer.concat([head, ...exchanges.map(({ item }) => item)]);
+      const terms = Buffer.concat([head, ...exchanges.map((exchange) => exchange.terms)]);
+      const args = [terms, ...exchanges.map(({ record }) => record)];
       const until = least((exchange) => exchange.until);
-      const replies = (await connection.run(REPLACE, keys, [given], until)) as readonly number[];
+      const replies = (await connection.run(REPLACE, keys, args, until)) as readonly number[];
       connection.learn(Number(replies[0]));
       return exchanges.map((_, at) => replies[at + 1] === 1);
     });

@@ -23,8 +23,8 @@ export interface Change {
 
 /** A record that may take the place of the one that was seen. */
 export interface Replacement {
-  /** What the script is given: how long the record is, when the server is to remove it, the header that was seen, the record. */
-  readonly item: Buffer;
+  /** When the server is to remove it, and the header that was seen, as the script takes them. */
+  readonly terms: Buffer;
   readonly record: Buffer;
 }
 
@@ -76,13 +76,12 @@ function replace(seen: Buffer, { made, given, idle, absolute, revision, content 
   const removed = given === undefined ? Math.max(1, ends) : made + Math.max(0, ends - given) + 86_400_000;
   const text = removed === Infinity ? "" : removed.toFixed(0);
 
-  const start = 4 + text.length + 1;
-  const item = Buffer.allocUnsafe(start + HEADER + seen.length + content.length);
-  item.writeUInt32LE(seen.length + content.length, 0);
-  item.write(text, 4, "latin1");
-  item[start - 1] = 0;
-  seen.copy(item, start, 0, HEADER);
-  const record = item.subarray(start + HEADER);
+  const start = text.length + 1 + HEADER;
+  const bytes = Buffer.allocUnsafe(start + seen.length + content.length);
+  bytes.write(text, 0, "latin1");
+  bytes[text.length] = 0;
+  seen.copy(bytes, text.length + 1, 0, HEADER);
+  const record = bytes.subarray(start);
   record.set(seen);
   record.writeDoubleLE(active, 16);
   record.writeDoubleLE(idleTimeout, 24);
@@ -95,5 +94,5 @@ function replace(seen: Buffer, { made, given, idle, absolute, revision, content 
   revision.copy(record, 84, 0, 8);
   record.write(hash("sha1", record.subarray(0, CHECKED), "hex").slice(0, 8), CHECKED, "latin1");
   record.set(content, seen.length);
-  return { item, record };
+  return { terms: bytes.subarray(0, start), record };
 }
