@@ -49,6 +49,9 @@ mod turns;
 #[cfg(feature = "sessions")]
 mod sessions;
 
+#[cfg(all(feature = "redis", not(target_arch = "wasm32")))]
+mod redis;
+
 #[cfg(feature = "tower-sessions")]
 mod tower_sessions;
 
@@ -84,6 +87,8 @@ pub use crate::sessions::{
     SessionCookie, SessionEvent, Sessions, SessionsOptions,
 };
 
+#[cfg(all(feature = "redis", not(target_arch = "wasm32")))]
+pub use crate::redis::{RedisOptions, RedisStorage};
 #[cfg(feature = "axum")]
 pub use crate::sessions::MissingSessionLayer;
 #[cfg(feature = "tower")]
