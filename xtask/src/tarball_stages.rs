@@ -164,7 +164,7 @@ pub fn counted(command: &mut Command) -> Result<Counts> {
 fn in_process(setup: &Setup, runtime: &str, arguments: &[&str]) -> Result<Counts> {
     let program = setup.runtime(runtime)?;
     let app = setup.app()?;
-    let peer = example::build(&setup.root, "folder_peer")?;
+    let peer = example::build(&setup.root, "folder_peer", "fs")?;
     let signatures = setup.tests()?.join("node_modules/cookie-signature");
     let run = |suite: &[&str]| {
         step(&suite.join(" "));
@@ -254,13 +254,14 @@ fn postgres(setup: &Setup) -> Result<Counts> {
     counted(command(setup.runtime("node24")?).arg(folder.join("run.mjs")).arg(setup.app()?))
 }
 
-/// The storage in Redis, with servers of the tests' own, by both of Node's clients.
+/// The storage in Redis, with servers of the tests' own, by both of Node's clients and beside the crate's.
 fn redis(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/redis");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
+    let peer = example::build(&setup.root, "redis_peer", "redis")?;
     let mut runner = command(setup.runtime("node24")?);
-    runner.arg("run.mjs").env("REDIS_SERVER", programs::redis_server()?);
+    runner.arg("run.mjs").env("REDIS_SERVER", programs::redis_server()?).env("REDIS_PEER", peer);
     counted(runner.current_dir(&folder))
 }
 
