@@ -9,6 +9,7 @@ mod kit;
 mod life;
 mod proxy;
 mod servers;
+mod strange;
 #[path = "../subjects/mod.rs"]
 mod subjects;
 
