@@ -1,6 +1,7 @@
 //! Commands over a connection of the user's, each of which is answered or fails within a time.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -146,6 +147,11 @@ impl Connection {
     pub(super) fn learn(&self, millis: f64) {
         let mut known = self.server_time.lock().unwrap_or_else(PoisonError::into_inner);
         *known = Some(ServerTime { at: Instant::now(), millis });
+    }
+
+    /// What is given up when its time is over, whatever commands it has sent.
+    pub(super) async fn within(&self, until: Instant, work: impl Future<Output = ()> + Send) {
+        select(pin!(work), self.deadlines.at(until)).await;
     }
 
     async fn send(&self, command: Cmd, until: Instant) -> Result<Value, Trouble> {

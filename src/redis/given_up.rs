@@ -24,9 +24,10 @@ impl GivenUp {
 
     /// Removes some of them. Best effort.
     pub(super) async fn remove_some(&self, connection: &Connection) {
+        let until = connection.deadline();
         for key in self.take_some() {
             // One by one: in a cluster they lie on different servers.
-            let _ = connection.command(cmd("UNLINK").arg(key).take(), connection.deadline()).await;
+            let _ = connection.command(cmd("UNLINK").arg(key).take(), until).await;
         }
     }
 

@@ -96,7 +96,10 @@ impl Shared {
     /// what fails here is not its failure.
     pub(super) async fn tidy_now_and_then(&self, tag: &str, until: Instant) {
         if self.tagged_writes.fetch_add(1, Ordering::Relaxed) % TIDY_EVERY == TIDY_EVERY - 1 {
-            let _ = self.tidy(tag, until).await;
+            let tidy = async {
+                let _ = self.tidy(tag, until).await;
+            };
+            self.connection.within(until, tidy).await;
         }
     }
 
