@@ -22,7 +22,14 @@ export type {
   NodeRedisSentinel,
   RedisClient,
 } from "./redis/clients.js";
-export { redisChanges, type IoRedisTracking, type NodeRedisTracking } from "./redis/changes.js";
+export {
+  redisChanges,
+  type IoRedisClusterTracking,
+  type IoRedisTracking,
+  type NodeRedisClusterTracking,
+  type NodeRedisTracking,
+  type RedisTracking,
+} from "./redis/changes.js";
 export { RedisStorage, type RedisOptions } from "./redis/storage.js";
 
 /** The same as `new RedisStorage`, beside `directorySessionStorage`. */

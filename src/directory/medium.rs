@@ -42,6 +42,17 @@ pub(crate) trait Directory: fmt::Debug + MaybeSend + MaybeSync {
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>>;
 
+    /// The same, of one that does nothing but to the revision that its caller knows, or to a session that is there: it may be
+    /// tried on what was read last, where to look again costs much.
+    fn change_known<'a>(
+        &'a self,
+        key: &'a Key,
+        content: &'a mut Content,
+        decide: &'a mut dyn Decide,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.change(key, content, decide)
+    }
+
     /// The keys of the records that carry a tag, and perhaps of some that did.
     fn tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<Key>, Error>>;
 

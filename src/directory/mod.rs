@@ -322,7 +322,7 @@ impl SessionStorage for DirectoryStorage {
                 head.lifetime.touch(now);
                 Ok(if head.lifetime.active == was { Change::Leave } else { Change::Touch(head) })
             };
-            self.shared.medium.change(&Key::of(id), &mut Content::Same, &mut decide).await?;
+            self.shared.medium.change_known(&Key::of(id), &mut Content::Same, &mut decide).await?;
             Ok(there)
         })
     }

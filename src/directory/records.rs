@@ -1,6 +1,9 @@
 //! Sessions in records of a place that many machines share: a table, a key-value store.
 
-use std::fmt;
+use std::{
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 use bytes::Bytes;
 
@@ -118,7 +121,10 @@ impl DirectoryStorage {
         durable: bool,
         options: DirectoryOptions,
     ) -> Result<Self, Error> {
-        Self::on(Box::new(InRecords { records, durable, turns: Turns::new() }), options)
+        Self::on(
+            Box::new(InRecords { records, durable, turns: Turns::new(), seen: Seen::default() }),
+            options,
+        )
     }
 }
 
@@ -130,6 +136,8 @@ struct InRecords<R> {
     durable: bool,
     /// Those of this process do not make each other look again more than once.
     turns: Turns,
+    /// What was read last: a request that stores what it has loaded need not look before.
+    seen: Seen,
 }
 
 impl<R> fmt::Debug for InRecords<R> {
@@ -139,37 +147,139 @@ impl<R> fmt::Debug for InRecords<R> {
 }
 
 impl<R: Records> InRecords<R> {
+    /// A change, tried on what was read last at first if that is known to do.
+    fn change<'a>(
+        &'a self,
+        key: &'a Key,
+        content: &'a mut Content,
+        decide: &'a mut dyn Decide,
+        known: bool,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let name = key.hex();
+            let mut before = None;
+            let mut known = known;
+            let mut turn = None;
+            for _ in 0..ROUNDS {
+                if self.attempt(&name, content, decide, &mut before, known).await? {
+                    return Ok(());
+                }
+                if known {
+                    (known, before) = (false, None);
+                } else if turn.is_none() {
+                    turn = Some(self.turns.wait(&key.name()?).await?);
+                }
+            }
+            Err(Error::new(ErrorKind::Conflict, "others wrote to the session again and again; try later"))
+        })
+    }
+
     /// One look, and what `decide` makes of it. Says whether that was done; if not, somebody else was faster.
+    ///
+    /// With `known`, what was read last does for the look; where that comes to nothing, whatever the reason, it is as if it had not
+    /// been tried.
     async fn attempt(
         &self,
         key: &str,
         content: &mut Content,
         decide: &mut dyn Decide,
         before: &mut Option<Lineage>,
+        known: bool,
     ) -> Result<bool, Error> {
-        let found = self.records.load(key).await?;
-        let head = match found.as_ref().map(|found| Head::open(&found.data)) {
-            None => None,
-            Some(Ok(head)) => Some(Some(head)),
-            Some(Err(error)) if error.kind() == ErrorKind::Corrupt => Some(None),
-            Some(Err(error)) => return Err(error),
+        let found = if known {
+            let seen = self.seen.take(key);
+            if seen.is_none() {
+                return Ok(false);
+            }
+            seen
+        } else {
+            self.records.load(key).await?.map(Found::from)
         };
-        let current = match &head {
-            None => Current::Nothing,
-            Some(None) => Current::Damaged,
-            Some(Some(head)) => Current::Record(head),
+        let record = match next(found.as_ref(), content, decide, before) {
+            Ok(Next::Replaced(record)) => record,
+            _ if known => return Ok(false),
+            Ok(Next::Stays) => return Ok(true),
+            Err(error) => return Err(error),
         };
-        let change = decide.decide(*before, current)?;
-        before.get_or_insert(current.lineage());
-        let (version, old) = found.map(|found| (found.version, found.data)).unzip();
-        let record = match change {
-            // What is damaged stays for whoever wants to know what happened, until it is overwritten.
-            Change::Leave | Change::Quarantine => return Ok(true),
-            Change::Remove => None,
-            Change::Publish(head) => Some(published(&head, content)),
-            Change::Touch(head) => Some(touched(&head, old.unwrap_or_default())),
-        };
+        let version = found.map(|found| found.version);
         self.records.replace(key, version.as_deref(), record).await
+    }
+}
+
+/// What becomes of a record.
+enum Next {
+    Stays,
+    Replaced(Option<NewRecord>),
+}
+
+/// What is to take the place of what was found.
+fn next(
+    found: Option<&Found>,
+    content: &Content,
+    decide: &mut dyn Decide,
+    before: &mut Option<Lineage>,
+) -> Result<Next, Error> {
+    let head = match found.map(|found| Head::open(&found.data)) {
+        None => None,
+        Some(Ok(head)) => Some(Some(head)),
+        Some(Err(error)) if error.kind() == ErrorKind::Corrupt => Some(None),
+        Some(Err(error)) => return Err(error),
+    };
+    let current = match &head {
+        None => Current::Nothing,
+        Some(None) => Current::Damaged,
+        Some(Some(head)) => Current::Record(head),
+    };
+    let change = decide.decide(*before, current)?;
+    before.get_or_insert(current.lineage());
+    Ok(match change {
+        // What is damaged stays for whoever wants to know what happened, until it is overwritten.
+        Change::Leave | Change::Quarantine => Next::Stays,
+        Change::Remove => Next::Replaced(None),
+        Change::Publish(head) => Next::Replaced(Some(published(&head, content))),
+        Change::Touch(head) => {
+            found.map_or(Next::Stays, |found| Next::Replaced(Some(touched(&head, found.data.to_vec()))))
+        }
+    })
+}
+
+/// A record and its version.
+#[derive(Clone)]
+struct Found {
+    version: String,
+    data: Bytes,
+}
+
+impl From<VersionedRecord> for Found {
+    fn from(record: VersionedRecord) -> Self {
+        Self { version: record.version, data: record.data.into() }
+    }
+}
+
+/// So many records are kept in mind, none of which is longer.
+const MOST_SEEN: usize = 128;
+const LONGEST_SEEN: usize = 16_384;
+
+/// The records that were read last, each until it is written.
+#[derive(Default)]
+struct Seen(Mutex<Vec<(String, Found)>>);
+
+impl Seen {
+    fn note(&self, key: String, found: &Found) {
+        if found.data.len() <= LONGEST_SEEN {
+            let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            seen.retain(|(other, _)| *other != key);
+            if seen.len() == MOST_SEEN {
+                seen.remove(0);
+            }
+            seen.push((key, found.clone()));
+        }
+    }
+
+    fn take(&self, key: &str) -> Option<Found> {
+        let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = seen.iter().rposition(|(other, _)| other == key)?;
+        Some(seen.remove(at).1)
     }
 }
 
@@ -211,9 +321,11 @@ impl<R: Records> Directory for InRecords<R> {
 
     fn open<'a>(&'a self, key: &'a Key) -> BoxFuture<'a, Result<Option<Record>, Error>> {
         Box::pin(async move {
-            let Some(found) = self.records.load(&key.hex()).await? else { return Ok(None) };
+            let name = key.hex();
+            let Some(found) = self.records.load(&name).await?.map(Found::from) else { return Ok(None) };
             let head = Head::open(&found.data)?;
-            let content = head.content_in(&found.data.into());
+            self.seen.note(name, &found);
+            let content = head.content_in(&found.data);
             Ok(Some(Record { head, body: Body::Whole(content) }))
         })
     }
@@ -228,20 +340,16 @@ impl<R: Records> Directory for InRecords<R> {
         content: &'a mut Content,
         decide: &'a mut dyn Decide,
     ) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let name = key.hex();
-            let mut before = None;
-            if self.attempt(&name, content, decide, &mut before).await? {
-                return Ok(());
-            }
-            let _turn = self.turns.wait(&key.name()?).await?;
-            for _ in 0..ROUNDS {
-                if self.attempt(&name, content, decide, &mut before).await? {
-                    return Ok(());
-                }
-            }
-            Err(Error::new(ErrorKind::Conflict, "others wrote to the session again and again; try later"))
-        })
+        self.change(key, content, decide, false)
+    }
+
+    fn change_known<'a>(
+        &'a self,
+        key: &'a Key,
+        content: &'a mut Content,
+        decide: &'a mut dyn Decide,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        self.change(key, content, decide, true)
     }
 
     fn tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<Key>, Error>> {

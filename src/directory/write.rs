@@ -14,7 +14,7 @@ use crate::{
     id::SessionId,
     key::Key,
     record::{Head, Lineage, TOMBSTONE_MILLIS},
-    session::{Committed, WriteOptions},
+    session::{Committed, IfRevision, WriteOptions},
 };
 
 /// A write in flight.
@@ -86,7 +86,14 @@ impl Write {
             committed = Some(Committed::from(head.info()));
             Ok(Change::Publish(head))
         };
-        shared.medium.change(&self.key, content, &mut decide).await?;
+        // Any other write must look: what was read last does not tell of an invalidate since, which only a condition stops.
+        let medium = &shared.medium;
+        if let IfRevision::Is(_) = options.condition {
+            medium.change_known(&self.key, content, &mut decide)
+        } else {
+            medium.change(&self.key, content, &mut decide)
+        }
+        .await?;
         // A change that did not fail has asked, and what was decided then is what was published.
         committed.ok_or_else(Error::closed)
     }

@@ -7,9 +7,16 @@ const builtin = (name) => globalThis.process?.getBuiltinModule?.(name);
 /** Undefined where there is no file system. */
 export const fs = builtin("node:fs");
 
-/** A new and empty folder in the system's folder for temporary files. */
+let place;
+
+/** A new and empty folder in the system's folder for temporary files. It is gone when the process has ended, if not before. */
 export function makeFolder() {
-  return fs.mkdtempSync(builtin("node:path").join(builtin("node:os").tmpdir(), "sessile-folder-"));
+  const { join } = builtin("node:path");
+  if (place === undefined) {
+    place = fs.mkdtempSync(join(builtin("node:os").tmpdir(), "sessile-folders-"));
+    globalThis.process.on("exit", () => removeFolder(place));
+  }
+  return fs.mkdtempSync(join(place, "folder-"));
 }
 
 export function removeFolder(folder) {

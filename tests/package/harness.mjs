@@ -34,8 +34,9 @@ export function describe(name, body) {
   groups.pop();
 }
 
-export function it(name, body) {
-  cases.push({ group: groups[0] ?? name, name: [...groups, name].join(" › "), body });
+/** @param patience how long it may take, in milliseconds */
+export function it(name, body, { patience = PATIENCE_MS } = {}) {
+  cases.push({ group: groups[0] ?? name, name: [...groups, name].join(" › "), body, patience });
 }
 
 /** Runs every case that was described, one after another, and answers `{ passed, failed }`. */
@@ -51,12 +52,12 @@ export async function run(log) {
   let toldPassed = 0;
   let toldFailed = 0;
   let began = performance.now();
-  for (const [index, { group, name, body }] of cases.entries()) {
+  for (const [index, { group, name, body, patience }] of cases.entries()) {
     running = name;
     log(RUNNING_MARK + name);
     const failedBefore = failed;
     try {
-      await withPatience(body());
+      await withPatience(body(), patience);
     } catch (error) {
       fail(name, error);
     }
@@ -99,10 +100,10 @@ function onUnhandledRejection(report) {
   };
 }
 
-async function withPatience(promise) {
+async function withPatience(promise, patience) {
   let timer;
   const tooLong = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no end after ${PATIENCE_MS / 1000} s`)), PATIENCE_MS);
+    timer = setTimeout(() => reject(new Error(`no end after ${patience / 1000} s`)), patience);
   });
   try {
     await Promise.race([promise, tooLong]);

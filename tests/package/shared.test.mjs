@@ -142,6 +142,105 @@ describe("SharedSessionStorage of two methods", () => {
     }
   });
 
+  /** A storage whose calls are noted, and another over the same rows. */
+  const noted = () => {
+    const storage = new InRows({ idleTimeout: "30m", clock: () => time });
+    const calls = [];
+    for (const method of ["load", "replace"]) {
+      const original = storage[method];
+      storage[method] = async (...given) => {
+        const answer = await original.apply(storage, given);
+        calls.push(answer === false ? `${method} in vain` : method);
+        return answer;
+      };
+    }
+    const other = new InRows({ idleTimeout: "30m", clock: () => time }, storage.rows);
+    const did = (...expected) => same(calls.splice(0), expected);
+    return { storage, other, did };
+  };
+  let time = 1_000_000;
+
+  it("C5 stores a revision that was read just now without another look", async () => {
+    const { storage, did } = noted();
+    await storage.set("id", "one");
+    did("load", "replace");
+    const { revision } = (await storage.get("id")).info;
+    did("load");
+    const next = await storage.set("id", "two", { ifRevision: revision });
+    did("replace");
+    // Which version that has is not known.
+    await storage.set("id", "three", { ifRevision: next });
+    did("load", "replace");
+    await storage.get("id");
+    did("load");
+    time += 60_000;
+    equal(await storage.touch("id"), true);
+    did("replace");
+    equal((await storage.info("id")).expiresAt, time + 1_800_000, "when it ends");
+  });
+
+  it("C5 looks again where another has written meanwhile", async () => {
+    const { storage, other, did } = noted();
+    await storage.set("id", "one");
+    const { revision } = (await storage.get("id")).info;
+    did("load", "replace", "load");
+    time += 60_000;
+    await other.touch("id");
+    await storage.set("id", "two", { ifRevision: revision });
+    did("replace in vain", "load", "replace");
+    const found = (await storage.get("id")).info;
+    await other.set("id", "three");
+    const error = await rejection(storage.set("id", "four", { ifRevision: found.revision }));
+    equal(error.code, "ERR_SESSION_CONFLICT");
+    did("load", "replace in vain", "load");
+    // Of a revision that is not the one that was read: it may be a later one, which this object has not seen.
+    await storage.get("id");
+    const later = await other.set("id", "five");
+    await storage.set("id", "six", { ifRevision: later });
+    did("load", "load", "replace");
+  });
+
+  it("C4 neither stores nor touches what another has ended since it was read", async () => {
+    const { storage, other, did } = noted();
+    const revision = await storage.set("id", "one");
+    await storage.get("id");
+    await other.invalidate("id");
+    did("load", "replace", "load");
+    equal((await rejection(storage.set("id", "two", { ifRevision: revision }))).code, "ERR_SESSION_CONFLICT");
+    did("replace in vain", "load");
+    await storage.get("id");
+    equal(await storage.touch("id"), false);
+    equal(await storage.get("id"), undefined);
+  });
+
+  it("C4 a write without a condition looks first", async () => {
+    const { storage, other, did } = noted();
+    await storage.set("id", "one", { idleTimeout: "1h" });
+    await storage.get("id");
+    await other.invalidate("id");
+    did("load", "replace", "load");
+    await storage.set("id", "two");
+    did("load", "replace");
+    equal((await storage.info("id")).createdAt, time, "when it began");
+  });
+
+  it("keeps in mind no more than a few small records", async () => {
+    const { storage, did } = noted();
+    const ids = Array.from({ length: 130 }, (_, at) => `id ${at}`);
+    const revisions = [];
+    for (const id of ids) revisions.push(await storage.set(id, "content"));
+    const large = await storage.set("large", new Uint8Array(20_000));
+    for (const id of ids) await storage.get(id);
+    await storage.get("large");
+    did(...ids.flatMap(() => ["load", "replace"]), "load", "replace", ...ids.map(() => "load"), "load");
+    await storage.set("id 129", "changed", { ifRevision: revisions[129] });
+    did("replace");
+    await storage.set("id 0", "changed", { ifRevision: revisions[0] });
+    did("load", "replace");
+    await storage.set("large", "changed", { ifRevision: large });
+    did("load", "replace");
+  });
+
   it("C5 two hundred increments of many objects are all there", async () => {
     const rows = new Map();
     const storages = Array.from({ length: 8 }, () => new InRows({}, rows));

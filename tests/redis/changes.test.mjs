@@ -1,10 +1,11 @@
 // Caches in front of one server that learn of each other's changes: what one has ended no other shows, once the server's word has
 // come to it.
+import { createClient, createClientPool, createSentinel } from "redis";
 import { CacheStorage, SessionError } from "sessile";
 import { RedisStorage, redisChanges } from "sessile/redis";
 import { equal, rejection } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
-import { libraries } from "./clients.mjs";
+import { libraries, olderLibraries } from "./clients.mjs";
 import { startProxy } from "./proxy.mjs";
 import { startServer, until } from "./servers.mjs";
 
@@ -13,9 +14,7 @@ const text = async (storage, id) => {
   return found && new TextDecoder().decode(found.data);
 };
 
-const hearing = { redis: { RESP: 3, emitInvalidate: true }, ioredis: {} };
-
-for (const [name, library] of Object.entries(libraries)) {
+for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries })) {
   /** Two caches, as two processes have them, and what counts the commands that come to the server. */
   const withCaches = (body) => async () => {
     const server = await startServer();
@@ -23,7 +22,7 @@ for (const [name, library] of Object.entries(libraries)) {
     const clients = [];
     const caches = [];
     const open = async (url) => {
-      const client = await library.connect(url, hearing[name]);
+      const client = await library.connect(url, library.hearing);
       clients.push(client);
       const cache = new CacheStorage(new RedisStorage(client), {
         idleTimeout: "1h",
@@ -178,12 +177,18 @@ describe("redisChanges", () => {
   });
 
   it("refuses a client that cannot hear", async () => {
-    const cluster = { isCluster: true, callBuffer() {}, duplicate() {} };
-    for (const client of [{}, { sendCommand() {}, isReady: true, options: {} }, cluster]) {
+    const sentinelRootNodes = [{ host: "127.0.0.1", port: 1 }];
+    const unable = {
+      "a client that was not told to": createClient(),
+      "a pool": createClientPool({ RESP: 3, emitInvalidate: true }),
+      "a sentinel": createSentinel({ name: "watched", sentinelRootNodes, nodeClientOptions: { RESP: 3 } }),
+      nothing: {},
+    };
+    for (const [what, client] of Object.entries(unable)) {
       const make = async () =>
         new CacheStorage(new RedisStorage({ sendCommand() {} }), { changes: redisChanges(client) });
       const error = await rejection(make());
-      equal(error instanceof SessionError && error.code, "ERR_SESSION_INVALID_OPTION");
+      equal(error instanceof SessionError && error.code, "ERR_SESSION_INVALID_OPTION", what);
     }
   });
 });

@@ -1,10 +1,10 @@
-// The conformance kit, on one server and in a cluster of three, by each of the libraries.
+// The conformance kit, on one server and in a cluster of three, by each of the libraries; by those before them on one.
 import { createHash } from "node:crypto";
 import { generateSessionId } from "sessile";
 import { RedisStorage } from "sessile/redis";
 import { testSessionStorage } from "sessile/testing";
 import { describe, it } from "../package/harness.mjs";
-import { libraries } from "./clients.mjs";
+import { libraries, olderLibraries } from "./clients.mjs";
 import { ask, startCluster, startServer } from "./servers.mjs";
 
 const server = await startServer();
@@ -58,3 +58,6 @@ for (const [name, library] of Object.entries(libraries)) {
   const client = await library.cluster(cluster.urls);
   describe(`RedisStorage over ${name}, in a cluster`, () => testKit(client, cluster.ports));
 }
+
+for (const [name, library] of Object.entries(olderLibraries))
+  describe(`RedisStorage over ${name}`, () => testKit(library.connecting(server.url), [server.port]));

@@ -2,13 +2,13 @@
 import { RedisStorage } from "sessile/redis";
 import { equal } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
-import { libraries } from "./clients.mjs";
+import { libraries, olderLibraries } from "./clients.mjs";
 import { startProxy } from "./proxy.mjs";
 import { startServer } from "./servers.mjs";
 
 const server = await startServer();
 
-for (const [name, library] of Object.entries(libraries)) {
+for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries })) {
   describe(`round trips over ${name}`, () => {
     it("are as few as is told", async () => {
       const proxy = await startProxy(server);
@@ -18,6 +18,8 @@ for (const [name, library] of Object.entries(libraries)) {
       const id = `id of ${name}`;
       // Once for each process: the server's time, and the scripts.
       let revision = await storage.set(id, "content", { tags: ["ada"] });
+      await storage.get(id);
+      revision = await storage.set(id, "as it was seen");
       await storage.touch(id);
       await storage.invalidate("other");
       const many = Array.from({ length: 64 }, (_, at) => `${id}, ${at}`);

@@ -1,11 +1,11 @@
-// The storage in Redis, with real servers and both clients: `run.mjs`, or `run.mjs kit` for one file alone.
+// The storage in Redis, with real servers and both clients: `run.mjs`, or `run.mjs kit failing` for these files alone.
 import { readdir } from "node:fs/promises";
 import process from "node:process";
 import { COUNTS_MARK, run } from "../package/harness.mjs";
 
-const [only] = process.argv.slice(2);
+const only = process.argv.slice(2);
 const files = (await readdir(import.meta.dirname)).filter((file) => file.endsWith(".test.mjs")).sort();
-const wanted = files.filter((file) => only === undefined || file === `${only}.test.mjs`);
+const wanted = files.filter((file) => only.length === 0 || only.includes(file.replace(/\.test\.mjs$/, "")));
 for (const file of wanted) await import(`./${file}`);
 const counts = wanted.length === 0 ? { passed: 0, failed: 1 } : await run(console.log);
 console.log(COUNTS_MARK + JSON.stringify(counts));

@@ -38,39 +38,58 @@ export async function startWatched() {
   const knows = async () =>
     (await sentinel.command("SENTINEL", "REPLICAS", "watched")).includes(String(replica.port));
   await until(knows, "the sentinel does not know the replica");
-  const follows = async () =>
-    (await replica.command("INFO", "replication")).includes("master_link_status:up");
-  await until(follows, "the replica does not follow");
+  await replica.follows();
   return { master, replica, sentinel };
 }
 
-/** Servers that share the slots of a cluster evenly, without replicas. */
-export async function startCluster(size) {
+/** Servers that share the slots of a cluster evenly; with `replicas`, each has one that takes its place when it is gone. */
+export async function startCluster(size, { replicas = false } = {}) {
   const servers = await Promise.all(
-    Array.from({ length: size }, () =>
-      startServer({ "cluster-enabled": "yes", "cluster-node-timeout": "2000" }),
-    ),
+    Array.from({ length: replicas ? 2 * size : size }, () => startServer(CLUSTERED)),
   );
   const ports = servers.map(({ port }) => port);
+  const masters = ports.slice(0, size);
   await Promise.all(
-    ports.map(async (port, at) => {
+    masters.map(async (port, at) => {
       const [first, last] = [Math.ceil((at * 16_384) / size), Math.ceil(((at + 1) * 16_384) / size) - 1];
       await ask(port, "CLUSTER", "ADDSLOTSRANGE", String(first), String(last));
       await ask(port, "CLUSTER", "SET-CONFIG-EPOCH", String(at + 1));
     }),
   );
   for (const port of ports.slice(1)) await ask(ports[0], "CLUSTER", "MEET", "127.0.0.1", String(port));
-  for (const port of ports)
-    await until(async () => isComplete(await ask(port, "CLUSTER", "INFO"), size), "the cluster is not ready");
+  const isReady = async (port) => isComplete(await ask(port, "CLUSTER", "INFO"), ports.length);
+  for (const port of ports) await until(() => isReady(port), "the cluster is not ready");
+  await Promise.all(
+    servers.slice(size).map(async (replica, at) => {
+      const id = bulk(await ask(masters[at], "CLUSTER", "MYID"));
+      const takes = async () => (await replica.command("CLUSTER", "REPLICATE", id)).startsWith("+OK");
+      await until(takes, "a replica does not know its master");
+      await replica.follows();
+    }),
+  );
   return { servers, ports, urls: servers.map(({ url }) => url) };
 }
+
+const CLUSTERED = {
+  "cluster-enabled": "yes",
+  "cluster-node-timeout": "2000",
+  // A replica may take over however long ago it has heard of its master, and is copied to at once.
+  "cluster-replica-validity-factor": "0",
+  "repl-diskless-sync-delay": "0",
+};
+
+/** The text of an answer that is one. */
+export const bulk = (answer) => answer.slice(answer.indexOf("\r\n") + 2, -2);
 
 const isComplete = (info, size) =>
   info.includes("cluster_state:ok") && info.includes(`cluster_known_nodes:${size}`);
 
-/** Asks again and again, for at most ten seconds. */
-export async function until(condition, complaint) {
-  for (let attempt = 0; attempt < 400; attempt += 1) {
+/** Asks again and again, for at most so many seconds. */
+export async function until(condition, complaint, seconds = 10) {
+  const end = performance.now() + seconds * 1_000;
+  for (let isLast = false; !isLast;) {
+    // Looked at once more afterwards: the machine may have slept.
+    isLast = performance.now() >= end;
     if (await condition()) return;
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -131,6 +150,12 @@ class Server {
     return ask(this.port, ...words);
   }
 
+  /** Resolves when it is a replica that has all that its master had. */
+  follows() {
+    const isUp = async () => (await this.command("INFO", "replication")).includes("master_link_status:up");
+    return until(isUp, "the replica does not follow");
+  }
+
   async end() {
     await this.stop();
     this.remove();
@@ -143,13 +168,18 @@ class Server {
   }
 }
 
+/** A command as it goes to a server. */
+export function encoded(words) {
+  const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
+  return `*${words.length}\r\n${parts.join("")}`;
+}
+
 /** One command without a client, and the answer as it comes. */
 export function ask(port, ...words) {
   return new Promise((resolve, reject) => {
     const socket = createConnection(port, "127.0.0.1");
-    const parts = words.map((word) => `$${Buffer.byteLength(word)}\r\n${word}\r\n`);
     socket.setTimeout(5_000, () => socket.destroy(new Error("no answer")));
-    socket.once("connect", () => socket.write(`*${words.length}\r\n${parts.join("")}`));
+    socket.once("connect", () => socket.write(encoded(words)));
     socket.once("data", (data) => {
       resolve(data.toString("latin1"));
       socket.destroy();

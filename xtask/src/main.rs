@@ -19,6 +19,7 @@ mod rust_stages;
 mod tarball_stages;
 mod test;
 mod toolchain;
+mod valkey;
 mod wasm_bindgen;
 mod www_stages;
 

@@ -12,6 +12,7 @@ use crate::{
     programs, readme,
     report::{Counts, count_marked, count_summary, say, step},
     test::{Setup, Stage},
+    valkey::valkey_server,
 };
 
 pub fn stages() -> Vec<Stage> {
@@ -254,15 +255,27 @@ fn postgres(setup: &Setup) -> Result<Counts> {
     counted(command(setup.runtime("node24")?).arg(folder.join("run.mjs")).arg(setup.app()?))
 }
 
-/// The storage in Redis, with servers of the tests' own, by both of Node's clients and beside the crate's.
+/// The storage in Redis, with servers of the tests' own, by both of Node's clients and beside the crate's; then what asks most of a
+/// server, in Valkey.
 fn redis(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/redis");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
     let peer = example::build(&setup.root, "redis_peer", "redis")?;
-    let mut runner = command(setup.runtime("node24")?);
-    runner.arg("run.mjs").env("REDIS_SERVER", programs::redis_server()?).env("REDIS_PEER", peer);
-    counted(runner.current_dir(&folder))
+    let run = |server: &Path, files: &[&str]| {
+        let mut runner = command(setup.runtime("node24")?);
+        runner.arg("run.mjs").args(files).env("REDIS_SERVER", server).env("REDIS_PEER", &peer);
+        counted(runner.current_dir(&folder))
+    };
+    let mut counts = run(&programs::redis_server()?, &[])?;
+    match valkey_server(&setup.root)? {
+        Some(server) => {
+            step("Valkey");
+            counts += run(&server, &["kit", "round-trips", "changes", "rust"])?;
+        }
+        None => step("no Valkey on this machine: VALKEY_SERVER may name one"),
+    }
+    Ok(counts)
 }
 
 fn require(setup: &Setup) -> Result<Counts> {

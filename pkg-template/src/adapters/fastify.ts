@@ -24,6 +24,7 @@ import type {
   SessionDefinitions,
   Sessions,
 } from "../sessions/index.js";
+import type { Held } from "../sessions/sessions.js";
 import { holdBack, setHeaders } from "../sessions/hold-back.js";
 import { headersOf } from "../sessions/node.js";
 import { CONTENT_HEADERS } from "./content-headers.js";
@@ -38,7 +39,10 @@ export interface FastifyServer {
 /** A plugin for `register`. */
 export type FastifyPlugin = (server: FastifyServer, options: unknown, done: () => void) => void;
 
+type Opened = OpenSessions<any> & Partial<Pick<Held, "commitNow">>;
+
 interface FastifyRequest {
+  [own: symbol]: unknown;
   readonly raw: NodeRequest;
   readonly protocol: string;
   readonly log: { error(error: unknown): void };
@@ -68,8 +72,15 @@ type Done = (error?: unknown) => void;
  */
 export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>): FastifyPlugin {
   const plugin: FastifyPlugin = (server, _options, registered) => {
-    const opened = new WeakMap<FastifyRequest, OpenSessions<D>>();
-    const failed = new WeakSet<FastifyRequest>();
+    // A property of the request for each: an entry of a `WeakMap` would cost more than all else here.
+    const opened = Symbol("opened");
+    const failed = Symbol("failed");
+    /** The sessions of a request, for the one who sees to their commit. */
+    const take = (request: FastifyRequest): Opened | undefined => {
+      const held = request[opened] as Opened | undefined;
+      request[opened] = undefined;
+      return held;
+    };
     if (!server.hasRequestDecorator("sessions")) server.decorateRequest("sessions", null);
 
     server.addHook("onRequest", (request: FastifyRequest, reply: FastifyReply, done: Done): void => {
@@ -78,11 +89,12 @@ export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>):
         request,
         headersOf(request.raw, () => request.protocol === "https"),
       );
-      opened.set(request, held);
+      request[opened] = held;
       request.sessions = held.sessions;
       const { hijack } = reply;
       reply.hijack = () => {
-        if (opened.delete(request)) holdBack(reply.raw, held, (error) => request.log.error(error));
+        const left = take(request);
+        if (left !== undefined) holdBack(reply.raw, left, (error) => request.log.error(error));
         return hijack.call(reply);
       };
       done();
@@ -91,7 +103,7 @@ export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>):
     server.addHook(
       "onError",
       (request: FastifyRequest, _: FastifyReply, _error: unknown, done: Done): void => {
-        failed.add(request);
+        request[failed] = true;
         done();
       },
     );
@@ -99,15 +111,16 @@ export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>):
     server.addHook(
       "onSend",
       (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: Done): Promise<void> | void => {
-        const held = opened.get(request);
+        const held = take(request);
         // The answer to an error of a hook after this one is sent through it again.
-        if (held === undefined || !opened.delete(request)) return done();
-        if (!held.isUsed || failed.has(request)) {
-          setHeaders(headersTo(reply), held.seal());
+        if (held === undefined) return done();
+        const sent = !held.isUsed || request[failed] === true ? held.seal() : held.commitNow?.();
+        if (sent !== undefined) {
+          setHeaders(headersTo(reply), sent);
           return done();
         }
         return held.commit().then(
-          (sent) => setHeaders(headersTo(reply), sent),
+          (later) => setHeaders(headersTo(reply), later),
           (error: unknown) => {
             held.seal();
             discard(payload);

@@ -1,6 +1,7 @@
-import type { Buffer } from "node:buffer";
+import { Buffer } from "node:buffer";
 import { failure, type Argument, type Connection, type Reply } from "./connection.js";
-import { COMMIT, TOUCH } from "./scripts.js";
+import type { Replacement } from "./replacement.js";
+import { COMMIT, REPLACE, TOUCH } from "./scripts.js";
 
 /** So many calls go into one command: the server does nothing else meanwhile, and a commit takes it ten microseconds. */
 const MOST = 16;
@@ -14,6 +15,15 @@ export interface Commit {
   readonly until: number;
 }
 
+/** A record for the place of one that is known. */
+export interface Exchange extends Replacement {
+  readonly key: string;
+  /** By the server's time: for when it was made, and until when it may be stored. */
+  readonly made: number;
+  readonly deadline: number;
+  readonly until: number;
+}
+
 /**
  * Calls of the same turn share a command, as far as their keys lie on one server: under load most of the time is not the work but
  * what stands around each command, in the client and in the server.
@@ -21,6 +31,8 @@ export interface Commit {
 export class Batches {
   readonly get: (key: string) => Promise<Buffer | null>;
   readonly commit: (commit: Commit) => Promise<Reply>;
+  /** Says whether it was done. If not, `commit` finds out why. */
+  readonly replace: (exchange: Exchange) => Promise<boolean>;
   readonly touch: (touch: { readonly key: string; readonly now: string }) => Promise<Reply>;
 
   constructor(connection: Connection) {
@@ -39,6 +51,25 @@ export class Batches {
       const until = Math.min(...commits.map((commit) => commit.until));
       const replies = (await connection.run(COMMIT, keys, args, until)) as readonly Reply[];
       return replies.map(orFailure);
+    });
+    this.replace = batched(most, async (exchanges) => {
+      const least = (of: (exchange: Exchange) => number): number => Math.min(...exchanges.map(of));
+      const head = Buffer.alloc(17);
+      head.writeDoubleLE(
+        least(({ made }) => made),
+        0,
+      );
+      head.writeDoubleLE(
+        least(({ deadline }) => deadline),
+        8,
+      );
+      head[16] = connection.isTracked ? 1 : 0;
+      const keys = exchanges.map(({ key }) => key);
+      const given = Buffer.concat([head, ...exchanges.map(({ item }) => item)]);
+      const until = least((exchange) => exchange.until);
+      const replies = (await connection.run(REPLACE, keys, [given], until)) as readonly number[];
+      connection.learn(Number(replies[0]));
+      return exchanges.map((_, at) => replies[at + 1] === 1);
     });
     this.touch = batched(most, async (touches) => {
       const keys = touches.map(({ key }) => key);

@@ -23,16 +23,42 @@ export interface IoRedisTracking {
   off(event: string, listener: (...told: unknown[]) => void): unknown;
 }
 
+/** A node of a cluster, as far as it is connected. */
+interface NodeRedisNode {
+  readonly client?: NodeRedisTracking | undefined;
+}
+
+/** A cluster of `redis` whose nodes hear of invalidations: `createCluster({ RESP: 3, defaults: { emitInvalidate: true }, … })`. */
+export interface NodeRedisClusterTracking {
+  readonly masters: readonly NodeRedisNode[];
+  readonly replicas: readonly NodeRedisNode[];
+  on(event: string, listener: () => void): unknown;
+  off(event: string, listener: () => void): unknown;
+}
+
+/** A cluster of `ioredis`. */
+export interface IoRedisClusterTracking {
+  readonly isCluster: boolean;
+  nodes(): IoRedisTracking[];
+  on(event: string, listener: (node: IoRedisTracking) => void): unknown;
+  off(event: string, listener: (node: IoRedisTracking) => void): unknown;
+}
+
+export type RedisTracking =
+  NodeRedisTracking | IoRedisTracking | NodeRedisClusterTracking | IoRedisClusterTracking;
+
 /** The channel on which a server tells a second connection what the first one should forget. */
 const INVALIDATE = "__redis__:invalidate";
 
 /**
  * Changes that others make in Redis, as the server tells them (client-side caching): for a `CacheStorage` in front of a `RedisStorage`.
  * `client` must be the one that the storage uses: the server remembers what was asked for over it. With
- * `redis` it is made with `emitInvalidate: true`; with `ioredis` a second connection is opened, which `close()` of the cache
- * ends. A cluster's clients are refused: there, entries leave at their age.
+ * `redis` it is made with `emitInvalidate: true`, for a cluster among the `defaults` of its nodes, and the cluster is connected
+ * already; with `ioredis` a second connection is opened, for each node of a cluster that is in use, which `close()` of the cache
+ * ends. Others, as pools and sentinels of `redis`, are refused with `ERR_SESSION_INVALID_OPTION`: there, entries leave at their age.
  *
- * When a connection breaks all is forgotten, and once more when the server tells of changes again.
+ * When a connection breaks all is forgotten, and once more when the server tells of changes again; so it is when a node leaves or
+ * joins a cluster.
  *
  * @example
  * ```js
@@ -44,23 +70,33 @@ const INVALIDATE = "__redis__:invalidate";
  * const storage = new CacheStorage(new RedisStorage(client), { changes: redisChanges(client) });
  * ```
  */
-export function redisChanges(client: NodeRedisTracking | IoRedisTracking): Changes {
+export function redisChanges(client: RedisTracking): Changes {
   return {
     nameOf: (id) => hash("sha256", id, "base64url"),
     subscribe: (listener) => {
-      tracked.add(client);
       // Whatever stands before it: a client may have a prefix of its own, and nobody else's keys have our names.
       const hear = (key: string): void => {
         const name = /\{([^{}]*)\}$/.exec(key)?.[1];
         if (name !== undefined) listener(name);
       };
-      if (isNodeRedis(client)) return followNodeRedis(client, hear, listener);
-      if (isIoRedis(client)) return followIoRedis(client, hear, listener);
-      throw invalid(
-        "client must be a single client: createClient({ RESP: 3, emitInvalidate: true }) of redis, or Redis of ioredis",
-      );
+      const follow = follower(client);
+      tracked.add(client);
+      return follow(hear, listener);
     },
   };
+}
+
+type Follow = (hear: Hear, forget: Forget) => () => void;
+
+function follower(client: object): Follow {
+  if (isNodeRedis(client)) return (...how) => followNodeRedis(client, ...how);
+  if (isNodeRedisCluster(client)) return (...how) => followNodeRedisCluster(client, ...how);
+  if (isIoRedisCluster(client)) return (...how) => followIoRedisCluster(client, ...how);
+  if (isIoRedis(client)) return (...how) => followIoRedis(client, ...how);
+  throw invalid(
+    "client must be one that hears of changes: createClient({ RESP: 3, emitInvalidate: true }) of redis, a connected " +
+      "createCluster({ RESP: 3, defaults: { emitInvalidate: true }, ... }) of it, or Redis or Cluster of ioredis",
+  );
 }
 
 type Hear = (key: string) => void;
@@ -85,13 +121,77 @@ function followNodeRedis(client: NodeRedisTracking, hear: Hear, forget: Forget):
   };
 }
 
-function followIoRedis(client: IoRedisTracking, hear: Hear, forget: Forget): () => void {
+/** Each node tells of the sessions that it has. The cluster makes and drops their clients as it learns of nodes. */
+function followNodeRedisCluster(cluster: NodeRedisClusterTracking, hear: Hear, forget: Forget): () => void {
+  const followed = new Map<NodeRedisTracking, () => void>();
+  const look = (): void => {
+    const nodes = [...cluster.masters, ...cluster.replicas];
+    const clients = new Set(nodes.flatMap(({ client }) => client ?? []));
+    for (const [client, end] of followed) {
+      if (clients.has(client)) continue;
+      followed.delete(client);
+      end();
+      forget(undefined);
+    }
+    for (const client of clients)
+      if (!followed.has(client)) followed.set(client, followNodeRedis(client, hear, forget));
+  };
+  // Told before the node is asked for anything.
+  const events = ["node-connect", "node-ready", "node-disconnect"];
+  for (const event of events) cluster.on(event, look);
+  look();
+  return () => {
+    for (const event of events) cluster.off(event, look);
+    for (const end of followed.values()) end();
+  };
+}
+
+/** Each node tells of the sessions that it has. Most clusters have clients of replicas that nobody asks, and that never connect. */
+function followIoRedisCluster(cluster: IoRedisClusterTracking, hear: Hear, forget: Forget): () => void {
+  const followed = new Map<IoRedisTracking, () => void>();
+  // A node's client does not connect again when it is gone, but the second one must as long as the first is there.
+  const options = { retryStrategy: (times: number) => Math.min(times * 50, 2_000) };
+  const join = (node: IoRedisTracking): void => {
+    if (followed.has(node)) return;
+    let end: (() => void) | undefined;
+    const start = (): void => {
+      end ??= followIoRedis(node, hear, forget, options);
+    };
+    node.on("ready", start);
+    followed.set(node, () => {
+      node.off("ready", start);
+      end?.();
+    });
+    if (node.status === "ready") start();
+  };
+  const leave = (node: IoRedisTracking): void => {
+    followed.get(node)?.();
+    followed.delete(node);
+    forget(undefined);
+  };
+  cluster.on("+node", join);
+  cluster.on("-node", leave);
+  for (const node of cluster.nodes()) join(node);
+  return () => {
+    cluster.off("+node", join);
+    cluster.off("-node", leave);
+    for (const end of followed.values()) end();
+  };
+}
+
+function followIoRedis(
+  client: IoRedisTracking,
+  hear: Hear,
+  forget: Forget,
+  options: object = {},
+): () => void {
   // In the older protocol, in which it gets what is redirected to it as messages of a channel.
   const second = client.duplicate({
     protocol: 2,
     autoResubscribe: false,
     lazyConnect: false,
     maxRetriesPerRequest: null,
+    ...options,
   });
   const lost = (): void => forget(undefined);
   const told = (channel: unknown, keys: unknown): void => {
@@ -141,8 +241,17 @@ function isNodeRedis(client: object): client is NodeRedisTracking {
   return "sendCommand" in client && "isReady" in client && options?.emitInvalidate === true;
 }
 
+/** Of one that is not connected nobody can see how its nodes will be. */
+function isNodeRedisCluster(client: object): client is NodeRedisClusterTracking {
+  if (!("masters" in client && "replicas" in client && Array.isArray(client.masters))) return false;
+  const nodes = client.masters as readonly NodeRedisNode[];
+  return nodes.some((node) => node.client !== undefined && isNodeRedis(node.client));
+}
+
+function isIoRedisCluster(client: object): client is IoRedisClusterTracking {
+  return "nodes" in client && "isCluster" in client && client.isCluster === true;
+}
+
 function isIoRedis(client: object): client is IoRedisTracking {
-  return (
-    "callBuffer" in client && "duplicate" in client && !("isCluster" in client && client.isCluster === true)
-  );
+  return "callBuffer" in client && "duplicate" in client;
 }

@@ -85,6 +85,11 @@ export class Connection {
     return this.command(["EVAL", script.source, ...rest], all[0], until);
   }
 
+  /** The server's time now, if it is known about. Not later than the truth, but for how much two clocks differ over ten minutes. */
+  knownTime(): number | undefined {
+    return this.knownDeadline(performance.now());
+  }
+
   /**
    * The server's time at which `until` has not come here yet. What is estimated is never later than the truth, but for how
    * much two clocks differ over ten minutes.

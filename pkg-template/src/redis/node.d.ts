@@ -20,11 +20,15 @@ declare module "node:buffer" {
   type Encoding = "base64url" | "hex" | "latin1" | "utf8";
 
   export interface Buffer extends Uint8Array<ArrayBuffer> {
+    equals(other: Uint8Array): boolean;
+    compare(other: Uint8Array, start: number, end: number, ownStart: number, ownEnd: number): number;
+    copy(target: Uint8Array, at: number, start: number, end: number): number;
     subarray(start?: number, end?: number): Buffer;
     toString(encoding?: Encoding, start?: number, end?: number): string;
     readDoubleLE(offset: number): number;
     readUInt16LE(offset: number): number;
     readUInt32LE(offset: number): number;
+    write(text: string, offset: number, encoding: Encoding): number;
     writeDoubleLE(value: number, offset: number): number;
     writeUInt16LE(value: number, offset: number): number;
     writeUInt32LE(value: number, offset: number): number;
@@ -32,7 +36,10 @@ declare module "node:buffer" {
 
   export const Buffer: {
     alloc(size: number): Buffer;
+    /** With what lay in its memory before. */
+    allocUnsafe(size: number): Buffer;
     concat(list: readonly Uint8Array[]): Buffer;
     from(text: string, encoding?: Encoding): Buffer;
+    from(bytes: Uint8Array): Buffer;
   };
 }

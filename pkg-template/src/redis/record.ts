@@ -7,7 +7,8 @@ import { hash } from "./hash.js";
 /** The bytes before a record's tags and content. */
 export const HEADER = 124;
 
-const CHECKED = HEADER - 8;
+/** Those of them that its checksum is of. */
+export const CHECKED = HEADER - 8;
 const TOMBSTONE = 2;
 
 /** What lies under a session's key. */
@@ -19,10 +20,13 @@ export interface Record {
   readonly revision: Buffer;
 }
 
-/** A record of a session; undefined for none, and for a tombstone. Throws `ERR_SESSION_CORRUPT` for what is damaged. */
-export function readRecord(bytes: Buffer | null): Record | undefined {
-  if (bytes === null) return undefined;
-  checkHeader(bytes);
+/**
+ * A record of a session; undefined for a tombstone. Throws `ERR_SESSION_CORRUPT` for what is damaged.
+ *
+ * @param isChecked whether its header is known to be whole
+ */
+export function readRecord(bytes: Buffer, isChecked = false): Record | undefined {
+  if (!isChecked) checkHeader(bytes);
   const kind = bytes[5] ?? 0;
   if (kind >= TOMBSTONE) return undefined;
   const tagsEnd = HEADER + bytes.readUInt32LE(68);
@@ -160,7 +164,7 @@ export function packRequest(request: CommitRequest): Buffer {
 }
 
 /** No session has the revision that stands for one that is none of ours. */
-function revisionBytes(revision: string): Buffer {
+export function revisionBytes(revision: string): Buffer {
   const bytes = Buffer.from(revision, "base64url");
   return bytes.length === 16 && bytes.toString("base64url") === revision ? bytes : Buffer.alloc(16);
 }

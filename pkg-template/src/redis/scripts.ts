@@ -16,6 +16,7 @@ export const TOMBSTONE_MS = 3_600_000;
 export const GRACE_MS = 60_000;
 
 export const COMMIT = script(lua.times, lua.record, lua.each, lua.commit);
+export const REPLACE = script(lua.replace);
 export const INVALIDATE = script(lua.times, lua.record, lua.invalidate);
 export const TOUCH = script(lua.times, lua.record, lua.each, lua.touch);
 export const STAGE = script(lua.times, lua.stage);

@@ -16,6 +16,7 @@ import { decode } from "../window.js";
 import { Batches } from "./batches.js";
 import { consume, provide, type Consumer, type Provider } from "./channel.js";
 import type { RedisClient } from "./clients.js";
+import { Commits, type Written } from "./commits.js";
 import { OldSessions } from "./connect-redis.js";
 import { Connection, type Reply } from "./connection.js";
 import { hash } from "./hash.js";
@@ -28,25 +29,23 @@ import {
   type CheckedWrite,
 } from "./options.js";
 import { INLINE, PiecewiseRead, PiecewiseWrite, random } from "./pieces.js";
-import {
-  HEADER,
-  infoLength,
-  lineageOf,
-  packRequest,
-  packTags,
-  readInfoOnly,
-  readRecord,
-  type Record,
-} from "./record.js";
-import { refusal, tooLarge } from "./refusal.js";
+import { HEADER, infoLength, lineageOf, readInfoOnly, readRecord, type Record } from "./record.js";
+import { tooLarge } from "./refusal.js";
+import { LastSeen } from "./replacement.js";
 import { INVALIDATE } from "./scripts.js";
 import { TagIndex } from "./tags.js";
+
+/** So many keys are not made a second time. */
+const KEYS = 256;
 
 /** The options of `RedisStorage`. */
 export interface RedisOptions extends StorageOptions {
   /** How every key begins. Default: `sessile:`. Without braces, which would tell a cluster where keys lie. */
   prefix?: string | undefined;
-  /** How long one call may take, in milliseconds; then it rejects with `ERR_SESSION_STORAGE`. Default: 5,000; at most 300,000. */
+  /**
+   * How long the server may take to answer, in milliseconds; then the call rejects with `ERR_SESSION_STORAGE`. A call that asks it
+   * several times, as for a stream or a tag, has so long each time. Default: 5,000; at most 300,000.
+   */
   timeout?: number | undefined;
   /** For tests: without a clock the server's own time counts, so that it does not matter what other machines' clocks say. */
   clock?: (() => number) | undefined;
@@ -88,11 +87,13 @@ export class RedisStorage implements BuiltInStorage {
 
   readonly #connection: Connection;
   readonly #batches: Batches;
+  readonly #seen = new LastSeen();
+  /** Of the ids that were asked for last: a request that loads a session mostly stores it too. */
+  readonly #keys = new Map<string, string>();
+  readonly #commits: Commits;
   readonly #tags: TagIndex;
   readonly #old: OldSessions | undefined;
   readonly #prefix: string;
-  readonly #idle: number;
-  readonly #absolute: number;
   readonly #maxBytes: number;
   readonly #clock: (() => number) | undefined;
   #isClosed = false;
@@ -107,11 +108,20 @@ export class RedisStorage implements BuiltInStorage {
     this.#connection = new Connection(client, checkTimeout(options.timeout));
     this.#batches = new Batches(this.#connection);
     this.#prefix = checkPrefix(options.prefix);
-    this.#idle = idle;
-    this.#absolute = absolute;
     this.#maxBytes = sessionBytes;
     this.#clock = options.clock;
     this.#tags = new TagIndex(this.#connection, this.#prefix);
+    this.#commits = new Commits({
+      connection: this.#connection,
+      batches: this.#batches,
+      seen: this.#seen,
+      tags: this.#tags,
+      prefix: this.#prefix,
+      idle,
+      absolute,
+      now: () => this.#now(),
+      info: (key) => this.#info(key),
+    });
     const oldPrefix = checkConnectRedis(options.connectRedis);
     this.#old = oldPrefix === undefined ? undefined : new OldSessions(this.#connection, oldPrefix);
   }
@@ -285,7 +295,7 @@ export class RedisStorage implements BuiltInStorage {
     this.#now();
     checkSignal(options)?.throwIfAborted();
     if (content.length > this.#maxBytes) throw tooLarge(this.#maxBytes);
-    await this.#takeOver(id, key);
+    if (this.#old !== undefined) await this.#takeOver(id, key);
     if (content.length <= INLINE) {
       return this.#commit(key, asked, {
         content,
@@ -313,55 +323,16 @@ export class RedisStorage implements BuiltInStorage {
     }
   }
 
-  async #commit(key: string, asked: CheckedWrite, written: Written): Promise<string> {
+  #commit(key: string, asked: CheckedWrite, written: Written): Promise<string> {
     this.#checkOpen();
-    const connection = this.#connection;
-    const until = connection.deadline();
-    const { content, length, pieces, revision, seen } = written;
-    const indexes = asked.tags === undefined ? [] : asked.tags.map((tag) => this.#tags.key(tag));
-    const tags = asked.tags === undefined ? undefined : packTags(asked.tags);
-    const isApart = connection.isCluster && indexes.length > 0;
-    if (isApart) await this.#tags.add(indexes, key.slice(this.#prefix.length), until);
-    const now = this.#now();
-    const lineage = random(8);
-    // Even: it begins with nothing.
-    lineage[7] = (lineage[7] ?? 0) & 0xfe;
-    for (let attempt = 0; ; attempt += 1) {
-      const request = packRequest({
-        ...asked,
-        now,
-        deadline: connection.knownDeadline(until) ?? (await connection.serverDeadline(until, key)),
-        defaultIdle: this.#idle,
-        defaultAbsolute: this.#absolute,
-        tags,
-        revision,
-        lineage,
-        seen,
-        content,
-        length,
-        pieces,
-        indexes: isApart ? 0 : indexes.length,
-        isTracked: connection.isTracked,
-      });
-      const keys = isApart ? [key] : [key, ...indexes];
-      const reply = await this.#batches.commit({ keys, request, content: content ?? "", until });
-      if (typeof reply === "number") {
-        connection.learn(reply);
-        if (indexes.length > 0) this.#tags.tidy(asked.tags ?? [], (name) => this.#info(this.#prefix + name));
-        return revision.toString("base64url");
-      }
-      const [why, time] = reply as readonly Reply[];
-      if (String(why) !== "late") throw refusal(String(why));
-      // The server's clock was set, or another server has taken over: what was estimated is wrong.
-      connection.learn(Number(time));
-      if (attempt > 0 || performance.now() >= until) throw refusal("late");
-    }
+    return this.#commits.commit(key, asked, written);
   }
 
   /** The record of a session, which may have to be taken over first. */
   async #find(id: string, key: string): Promise<Record | undefined> {
     const record = await this.#record(key);
-    return record === undefined && (await this.#takeOver(id, key)) ? this.#record(key) : record;
+    if (record !== undefined || this.#old === undefined) return record;
+    return (await this.#takeOver(id, key)) ? this.#record(key) : undefined;
   }
 
   /** Moves what connect-redis has left of a session, unless it was moved or invalidated meanwhile. Says whether there was any. */
@@ -387,9 +358,14 @@ export class RedisStorage implements BuiltInStorage {
   async #record(key: string): Promise<Record | undefined> {
     const now = this.#now();
     const bytes = await this.#batches.get(key);
-    const record = readRecord(bytes);
-    if (record === undefined || bytes === null) return undefined;
-    return (await this.#isOver(key, bytes, record.info, now)) ? undefined : record;
+    if (bytes === null) return undefined;
+    const isAsSeen = this.#seen.has(key, bytes);
+    const record = readRecord(bytes, isAsSeen);
+    if (record === undefined) return undefined;
+    const over = this.#isOver(key, bytes, record.info, now);
+    if (typeof over === "boolean" ? over : await over) return undefined;
+    if (!isAsSeen) this.#seen.note(key, bytes);
+    return record;
   }
 
   async #info(key: string): Promise<SessionInfo | undefined> {
@@ -419,26 +395,32 @@ export class RedisStorage implements BuiltInStorage {
   }
 
   /** What is over by the server's time is not there; but some records stay longer, and a clock may have been given. */
-  async #isOver(key: string, bytes: Buffer, info: SessionInfo, now: number | undefined): Promise<boolean> {
-    const { expiresAt } = info;
+  #isOver(
+    key: string,
+    bytes: Buffer,
+    { expiresAt }: SessionInfo,
+    now: number | undefined,
+  ): boolean | Promise<boolean> {
     if (expiresAt === undefined) return false;
-    if (now !== undefined) {
-      if (now < expiresAt) return false;
-      await this.#batches.touch({ key, now: String(now) });
-      return true;
-    }
+    if (now !== undefined)
+      return now >= expiresAt && this.#batches.touch({ key, now: String(now) }).then(() => true);
     const isFence = ((lineageOf(bytes)[7] ?? 0) & 1) === 1;
-    return isFence && (await this.#connection.serverTime(key)) >= expiresAt;
+    return isFence && this.#connection.serverTime(key).then((time) => time >= expiresAt);
   }
 
   /** The key of a session: the SHA-256 of its id, in braces, so that a cluster keeps its pieces beside it. */
   #key(id: string): string {
     this.#checkOpen();
+    const known = this.#keys.get(id);
+    if (known !== undefined) return known;
     checkId(id);
     if (id === "") throw invalidId("a session id is empty");
     if (id.length > 341 && Buffer.from(id).length > 1_024)
       throw invalidId("a session id is longer than 1,024 bytes");
-    return `${this.#prefix}{${hash("sha256", id, "base64url")}}`;
+    const key = `${this.#prefix}{${hash("sha256", id, "base64url")}}`;
+    if (this.#keys.size === KEYS) this.#keys.clear();
+    this.#keys.set(id, key);
+    return key;
   }
 
   #now(): number | undefined {
@@ -460,14 +442,6 @@ export class RedisStorage implements BuiltInStorage {
     this.#checkOpen();
     return answer();
   }
-}
-
-interface Written {
-  readonly content: Buffer | undefined;
-  readonly length: number;
-  readonly pieces: number;
-  readonly revision: Buffer;
-  readonly seen: Buffer | undefined;
 }
 
 function ignoreDamaged(error: unknown): undefined {

@@ -80,15 +80,26 @@ function logged(error: unknown): void {
 
 /** The headers of a request, and what its server makes of where it came from. */
 export function headersOf(request: NodeRequest, isHttps: () => boolean): RequestHeaders {
-  return {
-    header(name) {
-      const value = request.headers[name];
-      return Array.isArray(value) ? value[0] : value;
-    },
-    get isHttps() {
-      return isHttps();
-    },
-  };
+  return new NodeHeaders(request, isHttps);
+}
+
+class NodeHeaders implements RequestHeaders {
+  readonly #request: NodeRequest;
+  readonly #isHttps: () => boolean;
+
+  constructor(request: NodeRequest, isHttps: () => boolean) {
+    this.#request = request;
+    this.#isHttps = isHttps;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#request.headers[name];
+    return Array.isArray(value) ? value[0] : value;
+  }
+
+  get isHttps(): boolean {
+    return this.#isHttps();
+  }
 }
 
 function isEncrypted(request: NodeRequest): boolean {

@@ -2,9 +2,10 @@ import { SessionError } from "../error.js";
 import { checkTag, invalid } from "../options.js";
 import type { SessionInfo } from "../types.js";
 import type { RequestHeaders, SentHeader } from "./carriers.js";
+import { Changes, NOTHING } from "./changes.js";
 import type { StoredDefinition } from "./definition.js";
-import { Draft, type Update } from "./draft.js";
-import { FlashDraft, NO_FLASH, join, type Flash } from "./flash.js";
+import type { Update } from "./draft.js";
+import { join } from "./flash.js";
 import { encode } from "./json.js";
 import { expiry, isTouchDue, remaining, ticketLifetime } from "./lifetime.js";
 import { hasCode } from "./records.js";
@@ -29,11 +30,9 @@ export class RequestSession<T> implements OpenSession<T> {
   #waiting = 0;
   #isLoaded = false;
   #kept: Kept | undefined;
-  #draft: Draft<T>;
-  #flash = new FlashDraft(NO_FLASH);
+  #changes: Changes<T>;
   #ended = false;
   #sealed = false;
-  #newTags: string[] = [];
   /** The ticket is of an id that was given up while this request was on its way. */
   #came: "late" | undefined;
   #idleTimeout: number | undefined;
@@ -45,7 +44,7 @@ export class RequestSession<T> implements OpenSession<T> {
     this.#definition = definition;
     this.#stored = definition.stored;
     this.#request = request;
-    this.#draft = this.#emptyDraft();
+    this.#changes = new Changes(this.#custom);
   }
 
   get id(): string | undefined {
@@ -63,7 +62,7 @@ export class RequestSession<T> implements OpenSession<T> {
   async get(): Promise<T | undefined> {
     await this.#load();
     this.#waiting -= 1;
-    return this.#draft.handOut();
+    return this.#changes.draft.handOut();
   }
 
   async set(value: T): Promise<void> {
@@ -71,7 +70,7 @@ export class RequestSession<T> implements OpenSession<T> {
     await this.#load();
     this.#waiting -= 1;
     this.#checkNotEnded();
-    this.#draft.set(value);
+    this.#changes.draft.set(value);
   }
 
   async update(update: Update<T>): Promise<T> {
@@ -79,7 +78,7 @@ export class RequestSession<T> implements OpenSession<T> {
     await this.#load();
     this.#waiting -= 1;
     this.#checkNotEnded();
-    return this.#draft.update(update);
+    return this.#changes.draft.update(update);
   }
 
   async getOrSet(make: () => T | PromiseLike<T>): Promise<T> {
@@ -87,12 +86,12 @@ export class RequestSession<T> implements OpenSession<T> {
     await this.#load();
     this.#waiting -= 1;
 
-    if (this.#draft.isEmpty) {
+    if (this.#changes.draft.isEmpty) {
       const value = await make();
       // Somebody else in this request may have been faster.
-      if (this.#draft.isEmpty) await this.set(value);
+      if (this.#changes.draft.isEmpty) await this.set(value);
     }
-    return this.#draft.handOut() as T;
+    return this.#changes.draft.handOut() as T;
   }
 
   async flash(kind: string, message: string): Promise<void> {
@@ -100,14 +99,14 @@ export class RequestSession<T> implements OpenSession<T> {
     await this.#load();
     this.#waiting -= 1;
     this.#checkNotEnded();
-    this.#flash.add(kind, message);
+    this.#changes.flash.add(kind, message);
   }
 
   async flashes(kind: string): Promise<string[]> {
     checkKind(kind);
     await this.#load();
     this.#waiting -= 1;
-    return this.#ended ? [] : this.#flash.take(kind);
+    return this.#ended ? [] : this.#changes.flash.take(kind);
   }
 
   async clear(): Promise<void> {
@@ -146,7 +145,7 @@ export class RequestSession<T> implements OpenSession<T> {
     await this.#load();
     this.#waiting -= 1;
     this.#checkNotEnded();
-    this.#newTags.push(...checked);
+    this.#changes.newTags.push(...checked);
   }
 
   async touch(): Promise<void> {
@@ -186,16 +185,16 @@ export class RequestSession<T> implements OpenSession<T> {
   #commitNow(): Committed | undefined {
     const { records, rolling, schema, touchAfter, clock } = this.#definition;
     const kept = this.#kept;
-    const isSpecial = this.#moves || this.#touches || this.#newTags.length > 0 || this.#flash.changes > 0;
+    const isSpecial = this.#moves || this.#touches || this.#changes.areMore;
     if (this.#ended || isSpecial || rolling || schema !== undefined) return undefined;
-    const reached = this.#draft.reach();
+    const reached = this.#changes.draft.reach();
     if (kept === undefined) return reached === undefined ? "unchanged" : undefined;
     if (reached === undefined || this.#idleTimeout !== undefined) return undefined;
-    if (this.#draft.changes === 0 || reached === kept.text) {
+    if (this.#changes.draft.changes === 0 || reached === kept.text) {
       return isTouchDue(kept.info, touchAfter, clock()) ? undefined : "unchanged";
     }
     if (!records.isNow) return undefined;
-    const change = this.#change(kept, reached);
+    const change = this.#changes.onTopOf(kept, reached);
     const revision = change.text === reached ? this.#stored.writeNow(kept, reached) : undefined;
     if (revision === undefined) return undefined;
     this.#kept = { ...kept, text: reached, info: { ...kept.info, ...expiry(kept.info, clock()), revision } };
@@ -218,10 +217,6 @@ export class RequestSession<T> implements OpenSession<T> {
 
   get #custom(): boolean {
     return this.#definition.schema !== undefined;
-  }
-
-  #emptyDraft(): Draft<T> {
-    return new Draft<T>(undefined, undefined, this.#custom);
   }
 
   #ticket(): string | undefined {
@@ -266,8 +261,7 @@ export class RequestSession<T> implements OpenSession<T> {
       this.#sends = "nothing";
     } else {
       this.#kept = found;
-      this.#draft = new Draft(found.text, found.value, this.#custom);
-      this.#flash = new FlashDraft(found.flash);
+      this.#changes = new Changes(this.#custom, found, found.value);
       if (!verified.byNewest) this.#send("renewed");
     }
   }
@@ -276,9 +270,9 @@ export class RequestSession<T> implements OpenSession<T> {
     if (this.#loading === undefined) return "unchanged";
     await this.#loading;
     if (this.#ended) return "ended";
-    const reached = this.#draft.reach();
+    const reached = this.#changes.draft.reach();
     const kept = this.#kept;
-    const flashed = this.#flash.changes > 0;
+    const flashed = this.#changes.flash.changes > 0;
     if (kept === undefined) {
       if (reached === undefined && !flashed) return "unchanged";
       // As if it had been loaded a moment earlier.
@@ -286,11 +280,11 @@ export class RequestSession<T> implements OpenSession<T> {
     }
     if (this.#moves) return this.#move(kept);
     const retimed = this.#timed(kept.info).idleTimeout !== kept.info.idleTimeout;
-    if (retimed || this.#newTags.some((tag) => !kept.info.tags.includes(tag)))
+    if (retimed || this.#changes.newTags.some((tag) => !kept.info.tags.includes(tag)))
       return this.#save(kept, reached);
-    if (this.#draft.changes > 0 || flashed) {
-      const text = this.#draft.onTopOf(kept.text);
-      const flash = this.#flash.onTopOf(kept.flash);
+    if (this.#changes.draft.changes > 0 || flashed) {
+      const text = this.#changes.draft.onTopOf(kept.text);
+      const flash = this.#changes.flash.onTopOf(kept.flash);
       if (text !== kept.text || (flashed && join(text, flash) !== join(text, kept.flash))) {
         return this.#save(kept, reached);
       }
@@ -303,9 +297,9 @@ export class RequestSession<T> implements OpenSession<T> {
     const { options: own, tags: always, clock } = this.#definition;
     const { absoluteTimeout } = own;
     const idleTimeout = this.#idleTimeout ?? own.idleTimeout;
-    const tags = [...new Set([...always, ...this.#newTags])];
+    const tags = [...new Set([...always, ...this.#changes.newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
-    const change = this.#change(NOTHING, reached);
+    const change = this.#changes.onTopOf(NOTHING, reached);
     const value = await this.#stored.validated(reached);
     const { id, revision } = await this.#stored.create(reached, change.flash, options);
     // The storage's own timeouts are not known before it is read.
@@ -320,7 +314,7 @@ export class RequestSession<T> implements OpenSession<T> {
   async #save(kept: Kept, reachedNow: string | undefined): Promise<Committed> {
     const { capabilities, onConflict, records, rolling, clock } = this.#definition;
     const attempt = async (stored: Kept, reached?: string): Promise<boolean> => {
-      const change = this.#change(stored, reached);
+      const change = this.#changes.onTopOf(stored, reached);
       const text = onConflict === "overwrite" ? change.reached : change.text;
       const value = await this.#stored.validated(text);
       const info = this.#timed(stored.info);
@@ -369,7 +363,7 @@ export class RequestSession<T> implements OpenSession<T> {
       if (round === ROUNDS)
         throw new SessionError("ERR_SESSION_CONFLICT", "others keep writing to the session");
       const info = this.#timed(current.info);
-      const change = this.#change(current);
+      const change = this.#changes.onTopOf(current);
       const text = onConflict === "overwrite" ? (change.reached ?? current.text) : change.text;
       const value = await stored.validated(text);
       const tags = [...new Set([...info.tags, ...change.newTags])];
@@ -442,33 +436,6 @@ export class RequestSession<T> implements OpenSession<T> {
     return { id, text, flash, info };
   }
 
-  /**
-   * What this request has changed by now, on top of what is stored. Settled, later changes remain.
-   *
-   * @param now what the draft has just reached, if that is known
-   */
-  #change(stored: Pick<Kept, "text" | "flash">, now?: string): Change<T> {
-    const draft = this.#draft;
-    const flashDraft = this.#flash;
-    const tags = this.#newTags;
-    const reached = now ?? draft.reach();
-    const { changes } = draft;
-    const flashChanges = flashDraft.changes;
-    const newTags = [...tags];
-    const flash = flashDraft.onTopOf(stored.flash, flashChanges);
-    return {
-      reached,
-      text: changes === 0 ? stored.text : draft.onTopOf(stored.text),
-      flash,
-      newTags,
-      settle(text, value) {
-        if (text !== undefined) draft.settle(text, changes, reached, value);
-        flashDraft.settle(flash, flashChanges);
-        tags.splice(0, newTags.length);
-      },
-    };
-  }
-
   #timed(info: SessionInfo): SessionInfo {
     return this.#idleTimeout === undefined ? info : { ...info, idleTimeout: this.#idleTimeout };
   }
@@ -487,9 +454,7 @@ export class RequestSession<T> implements OpenSession<T> {
 
   #forget(): void {
     this.#kept = undefined;
-    this.#draft = this.#emptyDraft();
-    this.#flash = new FlashDraft(NO_FLASH);
-    this.#newTags = [];
+    this.#changes = new Changes(this.#custom);
     this.#moves = this.#touches = false;
     this.#sends = this.#ticket() === undefined || this.#came === "late" ? undefined : "nothing";
   }
@@ -506,14 +471,4 @@ export class RequestSession<T> implements OpenSession<T> {
       "the response's headers are gone: the client cannot be told of it",
     );
   }
-}
-
-const NOTHING = { text: undefined, flash: NO_FLASH };
-
-interface Change<T> {
-  readonly reached: string | undefined;
-  readonly text: string | undefined;
-  readonly flash: Flash;
-  readonly newTags: readonly string[];
-  settle(text: string | undefined, value: T | undefined): void;
 }

@@ -119,6 +119,8 @@ export class Held implements OpenSessions<any> {
   }
 
   async commit(): Promise<SentHeader[]> {
+    const now = this.commitNow();
+    if (now !== undefined) return now;
     const [only, ...others] = this.#used;
     if (only !== undefined && others.length === 0) {
       await only.commit();

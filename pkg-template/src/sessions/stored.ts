@@ -1,6 +1,7 @@
 import { SessionError } from "../error.js";
 import { checkId } from "../id.js";
 import type { SessionInfo, WriteOptions } from "../types.js";
+import type { Content } from "./changes.js";
 import type { StoredDefinition } from "./definition.js";
 import { join, split, type Flash } from "./flash.js";
 import { checkStored, encode } from "./json.js";
@@ -8,11 +9,8 @@ import { MOVED_FOR, isMoved, movedTo, newIdIn } from "./moved.js";
 import { hasCode, type Found } from "./records.js";
 
 /** What is known of a session that is stored. */
-export interface Kept {
+export interface Kept extends Content {
   readonly id: string;
-  /** The value's JSON; none where there are only messages. */
-  readonly text: string | undefined;
-  readonly flash: Flash;
   readonly info: SessionInfo;
   /** Whether it was made by this request, so that the storage's part of the info is not known. */
   readonly isOwn?: boolean;
