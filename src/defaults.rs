@@ -96,8 +96,8 @@ pub(crate) fn zero_limit() -> Error {
     Error::new(ErrorKind::InvalidOption, "a limit of zero keeps no session; leave it out for no limit")
 }
 
-/// The builder's methods for what stands in `defaults`.
-macro_rules! builds_defaults {
+/// The builder's methods for the limits in `defaults`.
+macro_rules! builds_limits {
     () => {
         /// For sessions whose write does not say: they end when not written or touched for this long (C7).
         #[must_use]
@@ -119,6 +119,13 @@ macro_rules! builds_defaults {
             self.defaults.session_bytes = bytes;
             self
         }
+    };
+}
+
+/// The builder's methods for all that stands in `defaults`.
+macro_rules! builds_defaults {
+    () => {
+        $crate::defaults::builds_limits!();
 
         /// Where time comes from; [`SystemClock`](crate::SystemClock) by default.
         #[must_use]
@@ -129,4 +136,4 @@ macro_rules! builds_defaults {
     };
 }
 
-pub(crate) use builds_defaults;
+pub(crate) use {builds_defaults, builds_limits};

@@ -12,14 +12,15 @@
 //! - [`SimplifiedSessionStorage`] makes a whole storage of a `load` and a `store`.
 //! - [`DirectoryStorage::in_records`] makes one that many machines share, of a `load` and a `replace`.
 //! - [`SealedStorage`] keeps the sessions of another storage encrypted.
+//! - `RedisStorage`, with the feature `redis`, keeps them in Redis or Valkey, for many machines.
 //!
 //! With the feature `sessions`, `Sessions` loads and stores what web code holds, with the same cookies and records as the npm
 //! package `sessile`; the features `tower`, `axum` and `tower-sessions` bring them to servers.
 //!
 //! [`Signer`] and [`Sealer`] make what a client holds: a signed id, or a sealed content.
 //!
-//! The crate runs on any executor: it has no threads, timers or runtime of its own. Compiled to
-//! WebAssembly, it is the npm package `sessile`.
+//! The crate runs on any executor: it has no threads, timers or runtime of its own, but for the one timers' thread of the
+//! feature `redis`. Compiled to WebAssembly, it is the npm package `sessile`.
 
 #![cfg_attr(not(target_arch = "wasm32"), warn(clippy::future_not_send))]
 // In a browser there is one thread, and the same types share by `Arc` all the same.
@@ -48,6 +49,9 @@ mod turns;
 
 #[cfg(feature = "sessions")]
 mod sessions;
+
+#[cfg(all(feature = "redis", not(target_arch = "wasm32")))]
+mod redis;
 
 #[cfg(feature = "tower-sessions")]
 mod tower_sessions;
@@ -84,6 +88,8 @@ pub use crate::sessions::{
     SessionCookie, SessionEvent, Sessions, SessionsOptions,
 };
 
+#[cfg(all(feature = "redis", not(target_arch = "wasm32")))]
+pub use crate::redis::{RedisOptions, RedisStorage};
 #[cfg(feature = "axum")]
 pub use crate::sessions::MissingSessionLayer;
 #[cfg(feature = "tower")]

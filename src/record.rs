@@ -183,7 +183,7 @@ impl Head {
         header[48..56].copy_from_slice(&self.lineage.0.to_le_bytes());
         header[56..64].copy_from_slice(&self.length.to_le_bytes());
         header[64..68].copy_from_slice(&self.sum.to_le_bytes());
-        let tags = self.tags_block();
+        let tags = tags_block(&self.tags);
         // At most 64 tags of 1,024 bytes.
         #[allow(clippy::cast_possible_truncation)]
         header[68..72].copy_from_slice(&(tags.len() as u32).to_le_bytes());
@@ -203,24 +203,12 @@ impl Head {
         activity
     }
 
-    /// What stands behind the content: each tag behind its length.
-    pub(crate) fn tags_block(&self) -> Vec<u8> {
-        let mut block = Vec::new();
-        for tag in self.tags.iter() {
-            // A tag has at most 1,024 bytes.
-            #[allow(clippy::cast_possible_truncation)]
-            block.extend_from_slice(&(tag.len() as u16).to_le_bytes());
-            block.extend_from_slice(tag.as_bytes());
-        }
-        block
-    }
-
     /// A whole record.
     pub(crate) fn record(&self, content: &[u8]) -> Vec<u8> {
         let mut record = Vec::with_capacity(HEADER + content.len());
         record.extend_from_slice(&self.header());
         record.extend_from_slice(content);
-        record.extend_from_slice(&self.tags_block());
+        record.extend_from_slice(&tags_block(&self.tags));
         record
     }
 
@@ -330,19 +318,36 @@ impl Outline {
         if block.len() != self.tags_length || Sum::of(block) != self.tags_sum {
             return Err(corrupt("the checksum of its tags does not match"));
         }
-        let cut_off = || corrupt("a tag is cut off");
-        let mut tags = Vec::new();
-        let mut rest = block;
-        while !rest.is_empty() {
-            let (length, more) = rest.split_first_chunk::<2>().ok_or_else(cut_off)?;
-            let tag = more.split_at_checked(u16::from_le_bytes(*length).into());
-            let (tag, more) = tag.ok_or_else(cut_off)?;
-            tags.push(std::str::from_utf8(tag).map_err(|_| corrupt("a tag is not valid Unicode"))?);
-            rest = more;
-        }
-        head.tags = Tags::new(tags).map_err(|_| corrupt("its tags are not valid"))?;
+        head.tags = read_tags(block)?;
         Ok(head)
     }
+}
+
+/// What stands for a session's tags: each behind its length.
+pub(crate) fn tags_block(tags: &Tags) -> Vec<u8> {
+    let mut block = Vec::new();
+    for tag in tags.iter() {
+        // A tag has at most 1,024 bytes.
+        #[allow(clippy::cast_possible_truncation)]
+        block.extend_from_slice(&(tag.len() as u16).to_le_bytes());
+        block.extend_from_slice(tag.as_bytes());
+    }
+    block
+}
+
+/// The tags of a block whose checksum is right.
+pub(crate) fn read_tags(block: &[u8]) -> Result<Tags, Error> {
+    let cut_off = || corrupt("a tag is cut off");
+    let mut tags = Vec::new();
+    let mut rest = block;
+    while !rest.is_empty() {
+        let (length, more) = rest.split_first_chunk::<2>().ok_or_else(cut_off)?;
+        let tag = more.split_at_checked(u16::from_le_bytes(*length).into());
+        let (tag, more) = tag.ok_or_else(cut_off)?;
+        tags.push(std::str::from_utf8(tag).map_err(|_| corrupt("a tag is not valid Unicode"))?);
+        rest = more;
+    }
+    Tags::new(tags).map_err(|_| corrupt("its tags are not valid"))
 }
 
 /// Whether a record says that the medium keeps its content in records of its own, be it damaged or not.

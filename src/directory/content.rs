@@ -9,7 +9,7 @@ use super::{
 use crate::{
     error::Error,
     maybe_send::BoxFuture,
-    record::{HEADER, Head, Outline, Sum, corrupt},
+    record::{HEADER, Head, Outline, Sum, corrupt, tags_block},
 };
 
 /// Reads the head of an open record, and checks that the file is as long as it says.
@@ -108,7 +108,7 @@ impl Stage for StagedFile {
     fn complete<'a>(&'a mut self, head: &'a Head) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(async move {
             let file = self.file()?;
-            file.end_with(self.at, head.tags_block().into()).await.map_err(failed)?;
+            file.end_with(self.at, tags_block(&head.tags).into()).await.map_err(failed)?;
             file.write_at(0, Bytes::copy_from_slice(&head.header())).await.map_err(failed)?;
             if self.strict { file.sync().await.map_err(failed) } else { Ok(()) }
         })

@@ -40,7 +40,7 @@ fn crash(setup: &Setup, kind: &str) -> Result<Counts> {
         harness.arg("--app").arg(setup.app()?);
     }
     if kind != "node" {
-        harness.arg("--native").arg(example::build(&setup.root, "crash_writer")?);
+        harness.arg("--native").arg(example::build(&setup.root, "crash_writer", "fs")?);
     }
     counted(&mut harness)
 }

@@ -10,9 +10,9 @@ use crate::{
     report::step,
 };
 
-/// Builds an example of the crate, and answers where its program is.
-pub fn build(root: &Path, name: &str) -> Result<PathBuf> {
-    build_target(root, name, &["--package", "sessile", "--example", name])
+/// Builds an example of the crate with a feature, and answers where its program is.
+pub fn build(root: &Path, name: &str, feature: &str) -> Result<PathBuf> {
+    build_target(root, name, &["--package", "sessile", "--example", name, "--features", feature])
 }
 
 /// Builds an example that is a package of its own, and answers where its program is.

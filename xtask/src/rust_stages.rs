@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::{
     process::{cargo, on_path, read, tee},
+    programs,
     report::{Counts, count_test_results},
     test::{Setup, Stage},
     wasm_bindgen,
@@ -76,14 +77,10 @@ fn docs(setup: &Setup) -> Result<Counts> {
 
 fn native_tests(setup: &Setup) -> Result<Counts> {
     // The example has no tests of its own; the stage of the frameworks builds and runs it.
-    let ended = tee(native(setup, "test").args([
-        "--workspace",
-        "--exclude",
-        "sessile-example-axum",
-        "--no-fail-fast",
-        "--features",
-        &native_features(setup)?,
-    ]))?;
+    let mut tests = native(setup, "test");
+    tests.args(["--workspace", "--exclude", "sessile-example-axum", "--no-fail-fast"]);
+    tests.args(["--features", &native_features(setup)?]).env("REDIS_SERVER", programs::redis_server()?);
+    let ended = tee(&mut tests)?;
     Ok(count_test_results(&ended.output).judged(ended.ok))
 }
 

@@ -165,7 +165,7 @@ pub fn counted(command: &mut Command) -> Result<Counts> {
 fn in_process(setup: &Setup, runtime: &str, arguments: &[&str]) -> Result<Counts> {
     let program = setup.runtime(runtime)?;
     let app = setup.app()?;
-    let peer = example::build(&setup.root, "folder_peer")?;
+    let peer = example::build(&setup.root, "folder_peer", "fs")?;
     let signatures = setup.tests()?.join("node_modules/cookie-signature");
     let run = |suite: &[&str]| {
         step(&suite.join(" "));
@@ -255,20 +255,23 @@ fn postgres(setup: &Setup) -> Result<Counts> {
     counted(command(setup.runtime("node24")?).arg(folder.join("run.mjs")).arg(setup.app()?))
 }
 
-/// The storage in Redis, with servers of the tests' own, by both of Node's clients; then what asks most of a server, in Valkey.
+/// The storage in Redis, with servers of the tests' own, by both of Node's clients and beside the crate's; then what asks most of a
+/// server, in Valkey.
 fn redis(setup: &Setup) -> Result<Counts> {
     let folder = setup.root.join("tests/redis");
     npm::install(&folder)?;
     installed::place(setup.package()?, &folder)?;
+    let peer = example::build(&setup.root, "redis_peer", "redis")?;
     let run = |server: &Path, files: &[&str]| {
         let mut runner = command(setup.runtime("node24")?);
-        counted(runner.arg("run.mjs").args(files).env("REDIS_SERVER", server).current_dir(&folder))
+        runner.arg("run.mjs").args(files).env("REDIS_SERVER", server).env("REDIS_PEER", &peer);
+        counted(runner.current_dir(&folder))
     };
     let mut counts = run(&programs::redis_server()?, &[])?;
     match valkey_server(&setup.root)? {
         Some(server) => {
             step("Valkey");
-            counts += run(&server, &["kit", "round-trips", "changes"])?;
+            counts += run(&server, &["kit", "round-trips", "changes", "rust"])?;
         }
         None => step("no Valkey on this machine: VALKEY_SERVER may name one"),
     }
