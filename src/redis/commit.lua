@@ -10,14 +10,14 @@ local function commit(at, request, content)
   local key = KEYS[at]
   local flags, given_now, deadline, idle, absolute, default_idle, default_absolute, length, crc, tags_crc, revision, lineage,
     expected, seen, pieces, indexes, tags_at = struct.unpack('<BdddddddI4I4c16c8c16c8I4H', request)
-  if server > deadline then return { 'late', server } end
   local given = has(flags, 1)
   local now = given and given_now or server
   local old = read(key)
   local known = old ~= nil and not old.damaged
   local mark = sub(revision, 1, 8)
-  -- A client that lost its connection may send a command twice.
+  -- A client that lost its connection may send a command twice, and the second may come late.
   if known and string.find(old.written, mark, 1, true) then return server end
+  if server > deadline then return { 'late', server } end
   local alive = is_alive(old, now)
   if has(flags, 8) and known and old.lineage ~= seen and is_fence(old) then return { 'fenced' } end
   if has(flags, 2) and alive then return { 'conflict' } end

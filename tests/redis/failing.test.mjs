@@ -310,6 +310,46 @@ for (const [name, library] of Object.entries(libraries)) {
     );
 
     it(
+      "a write in pieces of which nobody knows whether it was done",
+      withProxy(async ({ proxy, through, direct }) => {
+        await through.set("id", "before");
+        const length = 2 * 262_144;
+        // The last two answers are those of a piece and of the commit.
+        let cut;
+        const writing = through.write("id", async (channel) => {
+          const writer = channel.getWriter();
+          await writer.write(new Uint8Array(length));
+          cut = proxy.cutAfterNext();
+          proxy.refuseNew();
+        });
+        const failed = fails(() => writing, "ERR_SESSION_STORAGE", "the write");
+        await until(() => cut !== undefined);
+        await cut;
+        await failed;
+        proxy.acceptNew();
+        await works(through, "afterwards");
+        equal((await direct.get("id")).data.length, length, "the content, since the server had done it");
+      }),
+    );
+
+    it(
+      "another program's value among the sessions of a tag",
+      withServer({}, async ({ server, open }) => {
+        const storage = await open();
+        for (const id of ["one", "foreign", "other"]) await storage.set(id, "content", { tags: ["ada"] });
+        await server.command("DEL", keyOf("foreign"));
+        await server.command("LPUSH", keyOf("foreign"), "value");
+        const listed = [];
+        for await (const info of storage.listTagged("ada")) listed.push(info);
+        equal(listed.length, 2, "sessions that are listed");
+        equal(await storage.invalidateTagged("ada"), 2, "sessions that ended");
+        equal(await storage.get("one"), undefined, "one");
+        equal(await storage.get("other"), undefined, "the other");
+        matches(await server.command("TYPE", keyOf("foreign")), /list/, "what is foreign");
+      }),
+    );
+
+    it(
       "an invalidate that is sent again",
       withProxy(async ({ proxy, through, direct }) => {
         await direct.set("id", "content");

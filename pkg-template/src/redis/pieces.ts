@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import { SessionError } from "../error.js";
 import type { Connection } from "./connection.js";
 import { HEADER, lineageOf, packPiece, readPiece } from "./record.js";
 import { refusal, tooLarge } from "./refusal.js";
@@ -61,10 +62,14 @@ export class PiecewiseWrite {
     return { content: undefined, length: this.#length, pieces: this.#count };
   }
 
-  /** Best effort: what is left goes by itself in an hour. */
-  async discard(): Promise<void> {
+  /**
+   * Best effort: what is left goes by itself in an hour. So do the pieces of a write of which nobody knows whether it was done, since a
+   * record may name them.
+   */
+  async discard(error: unknown): Promise<void> {
     this.#kept = [];
-    if (this.#count > 0)
+    const isUnknown = error instanceof SessionError && error.code === "ERR_SESSION_STORAGE";
+    if (this.#count > 0 && !isUnknown)
       await this.#connection.command(["UNLINK", this.#pieces], this.#pieces).catch(() => {});
   }
 

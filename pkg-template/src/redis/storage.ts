@@ -149,7 +149,7 @@ export class RedisStorage implements BuiltInStorage {
         seen: write.seen,
       });
     } catch (error) {
-      await write.discard();
+      await write.discard(error);
       throw error;
     }
   }
@@ -264,7 +264,8 @@ export class RedisStorage implements BuiltInStorage {
         else stale.push(names[at] ?? "");
       }
     }
-    await this.#tags.drop(tag, stale);
+    // Whoever only reads need not be able to.
+    await this.#tags.drop(tag, stale).catch(() => {});
   }
 
   async invalidateTagged(tag: string): Promise<number> {
@@ -273,8 +274,10 @@ export class RedisStorage implements BuiltInStorage {
     let count = 0;
     const [now, lineage] = [this.#given(), fenceLineage()];
     for await (const names of this.#tags.members(tag)) {
-      const one = (name: string): Promise<Reply> =>
-        this.#connection.run(INVALIDATE, this.#prefix + name, [now, lineage, Buffer.from(tag)]);
+      const one = (name: string): Promise<Reply | undefined> =>
+        this.#connection
+          .run(INVALIDATE, this.#prefix + name, [now, lineage, Buffer.from(tag)])
+          .catch(ignoreDamaged);
       for (const there of await Promise.all(names.map(one))) if (there === 1) count += 1;
       await this.#tags.drop(tag, names);
     }
@@ -318,7 +321,7 @@ export class RedisStorage implements BuiltInStorage {
         seen: write.seen,
       });
     } catch (error) {
-      await write.discard();
+      await write.discard(error);
       throw error;
     }
   }
