@@ -5,9 +5,10 @@ import { RedisStorage } from "sessile/redis";
 import { equal, rejection } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { libraries } from "./clients.mjs";
-import { startServer } from "./servers.mjs";
+import { ask, startCluster, startServer } from "./servers.mjs";
 
 const server = await startServer();
+const cluster = await startCluster(3);
 const HOUR = 3_600_000;
 
 for (const [name, library] of Object.entries(libraries)) {
@@ -200,6 +201,27 @@ for (const [name, library] of Object.entries(libraries)) {
         { clock: () => clock.time },
       ),
     );
+  });
+}
+
+for (const [name, library] of Object.entries(libraries)) {
+  describe(`a session as it was seen, over ${name} in a cluster`, () => {
+    it("goes back into the list of a tag that has lost it", async () => {
+      const client = await library.cluster(cluster.urls);
+      const storage = new RedisStorage(client, { prefix: `lost-${name}:` });
+      try {
+        await storage.set("id", "content", { tags: ["ada"] });
+        await storage.get("id");
+        const index = `lost-${name}:tag:{${createHash("sha256").update("ada").digest("base64url")}}`;
+        const removed = await Promise.all(cluster.ports.map((port) => ask(port, "DEL", index)));
+        equal(removed.filter((answer) => answer.startsWith(":1")).length, 1, "how many servers had it");
+        equal(await storage.invalidateTagged("ada"), 0, "how many are found without it");
+        await storage.set("id", "changed", { tags: ["ada"] });
+        equal(await storage.invalidateTagged("ada"), 1, "how many are found");
+      } finally {
+        library.end(client);
+      }
+    });
   });
 }
 

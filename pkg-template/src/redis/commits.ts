@@ -100,8 +100,11 @@ export class Commits {
     tags: Buffer | undefined,
     until: number,
   ): Exchange | undefined {
+    const { connection } = this.#parts;
     if (ifAbsent || seen !== undefined || content === undefined) return undefined;
-    const server = this.#parts.connection.knownTime();
+    // Where the tags' indexes lie elsewhere, a failover may have lost an entry: it is put there again.
+    if (tags !== undefined && connection.isCluster) return undefined;
+    const server = connection.knownTime();
     if (server === undefined) return undefined;
     const made = Math.floor(server);
     const change = { made, given: this.#parts.now(), idle, absolute, revision, content };
