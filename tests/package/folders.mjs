@@ -14,6 +14,8 @@ export function makeFolder() {
   const { join } = builtin("node:path");
   if (place === undefined) {
     place = fs.mkdtempSync(join(builtin("node:os").tmpdir(), "sessile-folders-"));
+    // Some tests run as another user, who must get at what is within.
+    fs.chmodSync(place, 0o711);
     globalThis.process.on("exit", () => removeFolder(place));
   }
   return fs.mkdtempSync(join(place, "folder-"));
