@@ -105,6 +105,25 @@ for (const [name, library] of Object.entries(libraries)) {
     );
 
     it(
+      "is not tried again with what it no longer is",
+      together(async (storage, other, counted) => {
+        await storage.set("id", "content");
+        await storage.get("id");
+        await storage.touch("id");
+        const commands = async (body) => {
+          const before = counted.sent;
+          await body();
+          return counted.sent - before;
+        };
+        equal(await commands(() => storage.set("id", "after a touch")), 1, "after a touch");
+        await storage.get("id");
+        await other.set("id", "of another");
+        equal(await commands(() => storage.set("id", "two")), 2, "when another has written");
+        equal(await commands(() => storage.set("id", "three")), 1, "from then on");
+      }),
+    );
+
+    it(
       "keeps the marks of its last four writes",
       together(async (storage, _other, counted) => {
         const revisions = [];
@@ -243,6 +262,7 @@ function counting(client) {
     // A commit's request is shorter than a header, and what is to be replaced longer.
     const isReplacement = args[0] === "EVALSHA" && args[2] === "1" && args[4].length >= 17 + 1 + 124;
     let reply;
+    counted.sent += 1;
     for (let time = 0; time < (counted.twice ? 2 : 1); time += 1) {
       reply = await send.apply(client, given);
       if (isReplacement && reply[1] === 1) stored += 1;
@@ -256,6 +276,7 @@ function counting(client) {
     return answer;
   };
   counted.twice = false;
+  counted.sent = 0;
   counted.bytes = (...args) =>
     name === "callBuffer"
       ? send.apply(client, args)

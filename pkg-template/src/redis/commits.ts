@@ -53,6 +53,7 @@ export class Commits {
       this.#parts.seen.note(key, exchange.record);
       return revision.toString("base64url");
     }
+    this.#parts.seen.forget(key);
     const indexes = asked.tags === undefined ? [] : asked.tags.map((tag) => index.key(tag));
     const isApart = connection.isCluster && indexes.length > 0;
     if (isApart) await index.add(indexes, key.slice(prefix.length), until);

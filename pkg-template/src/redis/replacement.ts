@@ -53,6 +53,11 @@ export class LastSeen {
       for (const oldest of this.#records.keys()) return void this.#records.delete(oldest);
   }
 
+  /** It is not as it was: to try with it would cost a round trip. */
+  forget(key: string): void {
+    this.#records.delete(key);
+  }
+
   /** Undefined where the server must judge: nothing is known, or what is known is over, or has another revision or other tags. */
   replacement(key: string, change: Change, ifRevision?: Buffer, tags?: Buffer): Replacement | undefined {
     const seen = this.#records.get(key);

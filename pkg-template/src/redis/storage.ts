@@ -233,6 +233,7 @@ export class RedisStorage implements BuiltInStorage {
   async touch(id: string): Promise<boolean> {
     const key = this.#key(id);
     await this.#takeOver(id, key);
+    this.#seen.forget(key);
     return (await this.#batches.touch({ key, now: this.#given() })) === 1;
   }
 
