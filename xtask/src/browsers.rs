@@ -59,7 +59,7 @@ impl Chromium {
     pub fn write_capabilities(&self, path: &Path) -> Result<()> {
         let options = json!({ "binary": self.browser, "args": FLAGS });
         // Looking at a page that computes counts as a script, whose 30 s are soon over on a machine that does much else.
-        let timeouts = json!({ "script": 150_000 });
+        let timeouts = json!({ "script": 600_000 });
         let capabilities = json!({ "goog:chromeOptions": options, "timeouts": timeouts });
         Ok(fs::write(path, capabilities.to_string())?)
     }

@@ -95,7 +95,7 @@ fn wasm_tests(setup: &Setup, test: &str, in_browser: bool) -> Result<Counts> {
             "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUNNER",
             wasm_bindgen::programs(&setup.root)?.join("wasm-bindgen-test-runner"),
         )
-        .env("WASM_BINDGEN_TEST_TIMEOUT", "150");
+        .env("WASM_BINDGEN_TEST_TIMEOUT", "600");
     if in_browser {
         let capabilities = setup.root.join(format!("target/{test}.webdriver.json"));
         let chromium = setup.chromium()?;
