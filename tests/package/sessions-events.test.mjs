@@ -41,6 +41,24 @@ describe("events of sessions", () => {
     same(some(two.counters().one), {});
   });
 
+  it("tell what was signed anew, and what cannot be used", async () => {
+    const storage = new SessionStorageMemory();
+    const before = appOf(storage, { secrets: ["old"] });
+    await before.client.send((user) => user.set({ n: 1 }));
+    const { app, handler } = appOf(storage, { secrets: ["new", "old"] });
+    const heard = [];
+    const listen = ({ type }) => heard.push(type);
+    diagnostics?.subscribe("sessile:session", listen);
+    const response = await handler(request(before.client.cookie), (user) => user.get());
+    equal(response.headers.getSetCookie().length, 1);
+    const [id] = decodeURIComponent(before.client.cookie).slice("user=s:".length).split(".");
+    await storage.set(id, "no JSON");
+    await handler(request(before.client.cookie), (user) => user.get());
+    diagnostics?.unsubscribe("sessile:session", listen);
+    same(some(app.counters().user), { renewed: 1, expired: 1, invalid: 1 });
+    same(heard, diagnostics === undefined ? [] : ["renewed", "invalid", "expired"]);
+  });
+
   it("reach onEvent and the diagnostics channel, and what fails there costs nothing", async () => {
     const told = [];
     const onEvent = (event) => {

@@ -6,6 +6,8 @@ import { appOf, request, valueOf, watched } from "./sessions-app.mjs";
 
 const MINUTE = 60_000;
 
+const setCookies = (response) => response.headers.getSetCookie();
+
 describe("a session's life", () => {
   it("is not touched where that could not lengthen it", async () => {
     let now = 1_000_000;
@@ -80,19 +82,65 @@ describe("a session's life", () => {
     equal(reports.length, 0);
   });
 
-  it("S2_logout_works_without_a_load_and_while_the_storage_cannot_read", async () => {
+  it("S2_logout_works_without_a_load", async () => {
+    const storage = watched();
+    const { client, handler } = appOf(storage);
+    await client.send((user) => user.set({ name: "Ada" }));
+    const response = await handler(request(client.cookie), (user) => user.clear());
+    matches(response.headers.getSetCookie()[0], /^user=; Max-Age=0/);
+    equal((await storage.memory.stats()).sessions, 0);
+  });
+
+  it("S2_while_the_storage_cannot_read_logout_ends_what_is_there_and_is_told_to_have_failed", async () => {
     const storage = watched();
     const { client, handler } = appOf(storage);
     await client.send((user) => user.set({ name: "Ada" }));
     storage.instead.get = () => Promise.reject(new Error("down"));
-    const response = await handler(request(client.cookie), async (user) => {
+    const logout = handler(request(client.cookie), async (user) => {
       await user.get().catch(() => {});
       // One that fails while the session is ended.
       user.get().catch(() => {});
       await user.clear();
     });
-    matches(response.headers.getSetCookie()[0], /^user=; Max-Age=0/);
+    // It may have had another id by then.
+    equal((await rejection(logout)).code, "ERR_SESSION_STORAGE");
     equal((await storage.memory.stats()).sessions, 0);
+  });
+
+  it("S2_what_is_stored_in_the_midst_of_a_logout_is_another_session", async () => {
+    const storage = watched();
+    const { client, handler } = appOf(storage);
+    const response = await handler(request(undefined), async (user) => {
+      await user.set({ name: "Ada" });
+      await Promise.all([user.clear(), user.commit()]);
+    });
+    same(response.headers.getSetCookie(), []);
+    equal((await storage.memory.stats()).sessions, 0);
+    await client.send(async (user) => {
+      await user.set({ name: "Ada" });
+      await Promise.all([user.commit(), user.clear()]);
+    });
+    equal(client.cookie, undefined);
+    equal((await storage.memory.stats()).sessions, 0);
+  });
+
+  it("C7_a_touch_comes_when_touchAfter_says_and_a_rolling_cookie_goes_with_it", async () => {
+    let now = 1_000_000;
+    const clock = () => now;
+    const storage = watched({ clock });
+    const options = { clock, idleTimeout: "1h", touchAfter: "10m", rolling: true };
+    const { client } = appOf(storage, options);
+    await client.send((user) => user.set({ n: 1 }));
+    const look = async () => setCookies(await client.send((user) => user.get()));
+    now += 10 * 60_000 - 1;
+    same(await look(), []);
+    equal(storage.calls.touch, undefined);
+    now += 1;
+    matches((await look())[0], /^user=[\w-]{43}; Max-Age=3600;/);
+    equal(storage.calls.touch, 1);
+    same(await look(), []);
+    now += 59 * 60_000;
+    same(await valueOf(client), { n: 1 });
   });
 
   it("S3_a_login_after_clear_has_another_id_and_none_of_the_old_data", async () => {

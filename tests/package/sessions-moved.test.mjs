@@ -1,7 +1,8 @@
 // What becomes of requests that come with an id that their session has just given up.
-import { SessionStorageMemory } from "sessile";
-import { equal, matches, same } from "./expect.mjs";
+import { SessionError, SessionStorageMemory } from "sessile";
+import { equal, matches, rejection, same } from "./expect.mjs";
 import { describe, it } from "./harness.mjs";
+import { ownStorage } from "./own-storage.mjs";
 import { Client, appOf, gate, request, valueOf, watched } from "./sessions-app.mjs";
 
 const setCookies = (response) => response.headers.getSetCookie();
@@ -135,6 +136,68 @@ describe("sessions, given another id", () => {
     }
   });
 
+  it("S2_a_logout_of_which_nobody_knows_where_the_session_is_by_now_is_an_error", async () => {
+    const storage = watched();
+    const { handler, before, client } = await loggedIn({}, storage);
+    storage.instead.get = () => Promise.reject(new Error("down"));
+    const error = await rejection(handler(request(before), (user) => user.clear()));
+    equal(error.code, "ERR_SESSION_STORAGE");
+    storage.instead = {};
+    same(await valueOf(client), { cart: [1], name: "Ada" });
+  });
+
+  it("S2_a_logout_counts_where_there_is_no_room_to_write", async () => {
+    for (const from of ["before", "now"]) {
+      const storage = watched();
+      const made = await loggedIn({}, storage);
+      const { handler, client } = made;
+      const cookie = from === "now" ? client.cookie : made.before;
+      storage.instead.set = () =>
+        Promise.reject(new SessionError("ERR_SESSION_QUOTA", "the disk is full, for a test"));
+      await handler(request(cookie), async (user) => {
+        await user.get();
+        await user.clear();
+      });
+      storage.instead = {};
+      equal(await valueOf(client), undefined);
+    }
+  });
+
+  it("C13_revokeAll_finds_a_session_that_is_just_then_given_another_id", async () => {
+    const storage = revocable();
+    const tag = "a long name of many letters, such as \u{1f600} ".repeat(20);
+    const { app, handler, client } = await loggedIn({ tags: [tag, "all"] }, storage);
+    for (let moves = 0; moves < 3; moves += 1) {
+      const [listed, go] = [gate(), gate()];
+      storage.betweenListAndEnd = async () => {
+        storage.betweenListAndEnd = undefined;
+        listed.open();
+        await go.opened;
+      };
+      const revoked = app.revokeAll(moves === 1 ? tag : "all");
+      await listed.opened;
+      for (let move = 0; move < moves; move += 1) await client.send((user) => user.regenerate());
+      go.open();
+      equal(await revoked, 1);
+      equal(await valueOf(client), undefined);
+      await handler(request(undefined), (user) => user.set({ name: "Ada" })).then((response) => {
+        keepCookie(client, response);
+      });
+    }
+    equal(await app.revokeAll("all"), 1);
+    equal(await app.revokeAll("all"), 0);
+  });
+
+  it("C13_revokeAll_gives_up_when_sessions_never_keep_an_id", async () => {
+    const storage = revocable();
+    const { app, client } = await loggedIn({ tags: ["Ada"] }, storage);
+    storage.betweenListAndEnd = () => client.send((user) => user.regenerate());
+    equal((await rejection(app.revokeAll("Ada"))).code, "ERR_SESSION_CONFLICT");
+    storage.betweenListAndEnd = undefined;
+    equal(await app.revokeAll("Ada"), 1);
+    equal(await valueOf(client), undefined);
+  });
+
   it("S2_a_logout_with_the_old_id_after_one_with_the_new_ends_nothing_more", async () => {
     const { handler, before, client, events, storage } = await loggedIn();
     await client.send((user) => user.clear());
@@ -233,6 +296,24 @@ describe("sessions, given another id", () => {
     same(await valueOf(client), { count: 4 });
   });
 });
+
+/** A storage that ends those of a tag one after another, as all do but the one in memory. */
+function revocable() {
+  const storage = ownStorage();
+  const ids = new Set();
+  const { set } = storage;
+  storage.set = (id, ...rest) => set(ids.add(id) && id, ...rest);
+  storage.invalidateTagged = async (tag) => {
+    const carries = async (id) => (await storage.info(id))?.tags.includes(tag) === true;
+    const listed = [];
+    for (const id of ids) if (await carries(id)) listed.push(id);
+    await storage.betweenListAndEnd?.();
+    let count = 0;
+    for (const id of listed) if ((await carries(id)) && (await storage.invalidate(id))) count += 1;
+    return count;
+  };
+  return storage;
+}
 
 function keepCookie(client, response) {
   const [line] = setCookies(response);

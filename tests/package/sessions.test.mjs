@@ -412,6 +412,60 @@ describe("sessions", () => {
     equal(await valueOf(client), undefined);
   });
 
+  it("S1_what_is_changed_after_a_commit_that_merged_is_stored_too", async () => {
+    const { client, handler } = appOf();
+    const first = {
+      list: [1, { n: 1 }],
+      cart: { a: { items: 1 } },
+      gone: true,
+      same: "s",
+      ["__proto__"]: { p: 1 },
+    };
+    await client.send((user) => user.set(first));
+    await client.send(async (user) => {
+      const mine = await user.get();
+      const { cart } = mine;
+      mine.mine = 1;
+      await handler(request(client.cookie), async (other) => {
+        const theirs = await other.get();
+        delete theirs.gone;
+        theirs.cart.b = { items: 2 };
+        theirs.list = [1, { n: 2 }, 3];
+        theirs.list[1].m = [];
+        theirs["__proto__"].q = 2;
+      });
+      equal(await user.commit(), "written");
+      // What others have made is seen in what is held, and what is changed in that is stored.
+      equal(mine.gone, undefined);
+      same(cart, { a: { items: 1 }, b: { items: 2 } });
+      equal((await user.get()) === mine, true);
+      equal(await user.commit(), "unchanged");
+      mine.later = 2;
+      cart.c = { items: 3 };
+      mine.list.push(4);
+    });
+    const last = await valueOf(client);
+    same(last.cart, { a: { items: 1 }, b: { items: 2 }, c: { items: 3 } });
+    same(last.list, [1, { n: 2, m: [] }, 3, 4]);
+    same([last.mine, last.later, last.gone, last.same], [1, 2, undefined, "s"]);
+    same(Object.getOwnPropertyDescriptor(last, "__proto__").value, { p: 1, q: 2 });
+  });
+
+  it("S1_a_value_that_cannot_be_changed_loses_nothing_of_what_others_wrote", async () => {
+    const { client, handler } = appOf();
+    await client.send((user) => user.set({ deep: { a: 1 } }));
+    await client.send(async (user) => {
+      await user.update(({ deep }) => Object.freeze({ deep: Object.freeze({ ...deep, mine: 1 }) }));
+      await handler(request(client.cookie), (other) =>
+        other.update(({ deep }) => ({ deep: { ...deep, theirs: 1 } })),
+      );
+      equal(await user.commit(), "written");
+      await user.update(({ deep }) => ({ deep: { ...deep, last: 1 } }));
+    });
+    const { deep } = await valueOf(client);
+    same(Object.keys(deep).toSorted(), ["a", "last", "mine", "theirs"]);
+  });
+
   it("getOrSet makes a value only where there is none", async () => {
     const { client } = appOf();
     let made = 0;

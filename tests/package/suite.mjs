@@ -21,6 +21,8 @@ export async function runSuite(name, given, log) {
     if (new Response(null, { headers: { "set-cookie": "a=b" } }).headers.has("set-cookie")) {
       await import("./sessions.test.mjs");
       await import("./sessions-cookie.test.mjs");
+      await import("./sessions-tickets.test.mjs");
+      await import("./sessions-schema.test.mjs");
       await import("./sessions-life.test.mjs");
       await import("./sessions-failing.test.mjs");
       await import("./sessions-moved.test.mjs");

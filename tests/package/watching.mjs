@@ -3,11 +3,10 @@ const METHODS = ["get", "set", "touch", "invalidate"];
 /** The storage in memory that is given, of which each call is counted, and can be replaced. */
 export function watching(memory) {
   const calls = {};
-  const instead = {};
   const storage = {
     memory,
     calls,
-    instead,
+    instead: {},
     capabilities: memory.capabilities,
     write: (...given) => memory.write(...given),
     read: (...given) => memory.read(...given),
@@ -16,7 +15,7 @@ export function watching(memory) {
   for (const method of METHODS) {
     storage[method] = (...given) => {
       calls[method] = (calls[method] ?? 0) + 1;
-      return (instead[method] ?? memory[method].bind(memory))(...given);
+      return (storage.instead[method] ?? memory[method].bind(memory))(...given);
     };
   }
   return storage;

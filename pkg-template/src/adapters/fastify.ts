@@ -122,9 +122,10 @@ export function fastifySessions<D extends SessionDefinitions>(app: Sessions<D>):
         return held.commit().then(
           (later) => setHeaders(headersTo(reply), later),
           (error: unknown) => {
-            held.seal();
             discard(payload);
             for (const name of CONTENT_HEADERS) reply.removeHeader(name);
+            // Another session of this request may have got a new id, and be lost without it.
+            setHeaders(headersTo(reply), held.seal());
             throw error;
           },
         );

@@ -75,6 +75,7 @@ async function commit(held: OpenSessions<any>, event: H3SessionsEvent, answer: u
     // Nobody will read it.
     const body = (answer as { body?: unknown } | null | undefined)?.body ?? answer;
     if (body instanceof ReadableStream) body.cancel().catch(() => {});
+    tellOf(held, event);
     throw error;
   }
   if (sent.length === 0 || answer === HANDLED) return;

@@ -17,7 +17,7 @@
  * @module
  */
 import type { MiddlewareHandler } from "hono";
-import { headersOf, withHeaders } from "../sessions/fetch.js";
+import { addHeaders, headersOf, withHeaders } from "../sessions/fetch.js";
 import type { SentHeader, SessionDefinitions, Sessions } from "../sessions/index.js";
 import { CONTENT_HEADERS } from "./content-headers.js";
 
@@ -51,13 +51,15 @@ export function honoSessions<D extends SessionDefinitions>(
       try {
         sent = await held.commit();
       } catch (error) {
-        held.seal();
+        const told = held.seal();
         const { body, headers } = c.res;
         // Nobody will read it.
         body?.cancel().catch(() => {});
         // Hono sets them on the answer to the error.
         const others = new Headers(headers);
         for (const name of CONTENT_HEADERS) others.delete(name);
+        // Another session of this request may have got a new id, and be lost without it.
+        addHeaders(others, told);
         replace(c, new Response(null, { headers: others }));
         throw error;
       }

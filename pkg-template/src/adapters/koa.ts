@@ -20,6 +20,7 @@
 import type {
   NodeRequest,
   NodeResponse,
+  SentHeader,
   SessionDefinitions,
   Sessions,
   SessionsOf,
@@ -59,14 +60,24 @@ export function koaSessions<D extends SessionDefinitions>(app: Sessions<D>): Koa
     Object.defineProperty(context, "sessions", { value: held.sessions, configurable: true });
     try {
       await next();
-    } catch (error) {
-      const sent = held.seal();
+      if (!held.isUsed || context.headerSent) held.seal();
+      if (!held.isUsed) return;
+      const sent = await held.commit();
       if (!context.headerSent) setHeaders(context.res, sent);
+    } catch (error) {
+      tell(context, held.seal(), error);
       throw error;
     }
-    if (!held.isUsed || context.headerSent) held.seal();
-    if (!held.isUsed) return;
-    const sent = await held.commit();
-    if (!context.headerSent) setHeaders(context.res, sent);
   };
+}
+
+/** Tells the client of what was stored before an error, whoever answers that. */
+function tell({ res, headerSent }: KoaContext, sent: readonly SentHeader[], error: unknown): void {
+  if (headerSent || sent.length === 0) return;
+  setHeaders(res, sent);
+  if (typeof error !== "object" || error === null) return;
+  // Koa's own answer has those headers alone that the error brings.
+  const headers: Record<string, unknown> = { ...(error as { headers?: object }).headers };
+  for (const name of [...sent.map(([name]) => name), "cache-control"]) headers[name] ??= res.getHeader(name);
+  Reflect.set(error, "headers", headers);
 }

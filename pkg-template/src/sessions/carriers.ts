@@ -1,6 +1,6 @@
 import { toMillis } from "../duration.js";
 import { invalid } from "../options.js";
-import { checkCookie, checkToken, cookieValue, setCookie } from "./cookie-header.js";
+import { checkCookie, checkToken, cookieValue, furtherCookieValues, setCookie } from "./cookie-header.js";
 import type { CookieAttributesOptions } from "./options.js";
 
 /** How the client holds an id. */
@@ -8,6 +8,8 @@ export interface Carrier {
   /** Two sessions of one key would take each other for their own. */
   readonly key: string;
   read(headers: RequestHeaders): string | undefined;
+  /** What else came where `read` has found something, in the order in which it came. */
+  others(headers: RequestHeaders): Iterable<string>;
   /** The header that gives the client a ticket for so many milliseconds, or takes it away. */
   give(ticket: string, lifetime: number | undefined, headers: RequestHeaders): SentHeader;
   take(headers: RequestHeaders): SentHeader;
@@ -37,6 +39,7 @@ export function cookieCarrier(name: string, options: CookieAttributesOptions): C
   return {
     key: `cookie ${name}`,
     read: (request) => cookieValue(request.header("cookie") ?? "", name),
+    others: (request) => furtherCookieValues(request.header("cookie") ?? "", name),
     give: (ticket, lifetime, request) => {
       const age = fixed === undefined ? lifetime : (fixed ?? undefined);
       const seconds = age === undefined ? undefined : Math.max(1, Math.ceil(age / 1000));
@@ -56,6 +59,7 @@ export function headerCarrier(name: string): Carrier {
   return {
     key: `header ${lower}`,
     read: (request) => request.header(lower) || undefined,
+    others: () => [],
     give: (ticket) => {
       if (!/^[\x21-\x7e]+$/.test(ticket)) throw invalid("an id for a header must be visible ASCII");
       return [name, ticket];

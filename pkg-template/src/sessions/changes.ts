@@ -1,4 +1,4 @@
-import { Draft } from "./draft.js";
+import { Draft, type Revive } from "./draft.js";
 import { FlashDraft, NO_FLASH, type Flash } from "./flash.js";
 
 /** A session's value and messages, as they are stored. */
@@ -43,15 +43,29 @@ export class Changes<T> {
    * @param now what the draft has just reached, if that is known
    */
   onTopOf(stored: Content, now?: string): Change<T> {
+    const change = this.#begin(stored, now);
+    return change(this.draft.changes === 0 ? stored.text : this.draft.onTopOf(stored.text));
+  }
+
+  /** The same where only a schema can make values of their JSON. */
+  async onTopOfRevived(stored: Content, revive: Revive<T>): Promise<Change<T>> {
+    const change = this.#begin(stored);
+    return change(
+      this.draft.changes === 0 ? stored.text : await this.draft.onTopOfRevived(stored.text, revive),
+    );
+  }
+
+  /** Fixes what has been changed by now; the change needs only the text to which it leads. */
+  #begin(stored: Content, now?: string): (text: string | undefined) => Change<T> {
     const { draft, flash: flashDraft, newTags } = this;
     const reached = now ?? draft.reach();
     const { changes } = draft;
     const flashChanges = flashDraft.changes;
     const tags = [...newTags];
     const flash = flashDraft.onTopOf(stored.flash, flashChanges);
-    return {
+    return (text) => ({
       reached,
-      text: changes === 0 ? stored.text : draft.onTopOf(stored.text),
+      text,
       flash,
       newTags: tags,
       settle(text, value) {
@@ -59,6 +73,6 @@ export class Changes<T> {
         flashDraft.settle(flash, flashChanges);
         newTags.splice(0, tags.length);
       },
-    };
+    });
   }
 }

@@ -27,13 +27,31 @@ export function cookieValue(header: string, name: string): string | undefined {
 
 /** The same as it was sent. */
 export function escapedCookieValue(header: string, name: string): string | undefined {
-  let start = 0;
+  const found = findCookie(header, name, 0);
+  return found && part(header, found.from, found.to);
+}
+
+/** So many cookies of one name are looked at: whoever sends more wants to keep the server busy. */
+const MOST_OF_ONE_NAME = 16;
+
+/** The values of further cookies of this name. */
+export function* furtherCookieValues(header: string, name: string): Generator<string> {
+  let found = findCookie(header, name, 0);
+  for (let count = 1; found !== undefined && count < MOST_OF_ONE_NAME; count += 1) {
+    found = findCookie(header, name, found.to + 1);
+    if (found !== undefined) yield unescaped(part(header, found.from, found.to));
+  }
+}
+
+/** Where the value of the first cookie of this name stands, from a place in the header on. */
+function findCookie(header: string, name: string, at: number): { from: number; to: number } | undefined {
+  let start = at;
   while (start < header.length) {
     const semicolon = header.indexOf(";", start);
     const end = semicolon === -1 ? header.length : semicolon;
     const equals = header.indexOf("=", start);
     if (equals !== -1 && equals < end && part(header, start, equals) === name) {
-      return part(header, equals + 1, end);
+      return { from: equals + 1, to: end };
     }
     start = end + 1;
   }

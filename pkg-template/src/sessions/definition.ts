@@ -1,8 +1,9 @@
 import { checkDelegate, capabilitiesOf } from "../delegate.js";
 import { toMillis } from "../duration.js";
-import { generateSessionId, isWellFormed } from "../id.js";
+import { SessionError } from "../error.js";
+import { generateSessionId } from "../id.js";
 import { checkTag, invalid, timeoutNumber } from "../options.js";
-import { Signer } from "../ticket.js";
+import type { Verified } from "../ticket.js";
 import type { SessionStorage, StorageCapabilities } from "../types.js";
 import type { Carrier, RequestHeaders } from "./carriers.js";
 import { Events } from "./events.js";
@@ -11,6 +12,7 @@ import { Records } from "./records.js";
 import { RequestSession } from "./request-session.js";
 import type { OpenSession } from "./session.js";
 import { StoredSessions } from "./stored.js";
+import { firstOf, ticketsOf, type Tickets } from "./tickets.js";
 
 /** A kind of session: its name, storage and options, all checked. Made by `cookie` and `header`. */
 export interface SessionDefinition<T> {
@@ -48,11 +50,23 @@ export abstract class Definition<T> implements SessionDefinition<T> {
     this.schema = schema;
     this.clock = clock;
     this.options = { ...options };
+    // Or whoever logs a definition logs them.
+    delete (this.options as { secrets?: unknown }).secrets;
     this.events = new Events(name, options.onEvent);
   }
 
   tell(type: SessionEvent["type"]): void {
     this.events.tell(type);
+  }
+
+  /** The value as the next request will load it, where there is a schema; an error for what that refuses. */
+  async validated(text: string | undefined): Promise<T | undefined> {
+    if (text === undefined || this.schema === undefined) return undefined;
+    const result = await this.schema["~standard"].validate(JSON.parse(text));
+    if (result.issues === undefined) return result.value;
+    throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
+      cause: result.issues,
+    });
   }
 
   abstract open(request: RequestHeaders): OpenSession<T>;
@@ -67,7 +81,7 @@ export class StoredDefinition<T> extends Definition<T> {
   readonly onConflict: "merge" | "error" | "overwrite";
   readonly tags: readonly string[];
   readonly generateId: () => string | PromiseLike<string>;
-  readonly #signer: Signer | undefined;
+  readonly #tickets: Tickets;
 
   constructor(
     name: string,
@@ -76,7 +90,7 @@ export class StoredDefinition<T> extends Definition<T> {
     carrier: (options: any) => Carrier,
   ) {
     super(name, options, carrier);
-    const { onConflict = "merge", tags = [], generateId = generateSessionId, secrets } = options;
+    const { onConflict = "merge", tags = [], generateId = generateSessionId, secrets, seal } = options;
     this.records = new Records(checkDelegate(storage));
     this.capabilities = capabilitiesOf(storage);
     if (!["merge", "error", "overwrite"].includes(onConflict)) {
@@ -91,7 +105,7 @@ export class StoredDefinition<T> extends Definition<T> {
     this.onConflict = onConflict;
     this.tags = tags.map(checkTag);
     this.generateId = generateId;
-    this.#signer = secrets === undefined ? undefined : new Signer(secrets);
+    this.#tickets = ticketsOf(name, secrets, seal);
     this.stored = new StoredSessions(this);
   }
 
@@ -100,17 +114,19 @@ export class StoredDefinition<T> extends Definition<T> {
   }
 
   ticketOf(id: string): string {
-    return this.#signer?.sign(id) ?? id;
+    return this.#tickets.of(id);
   }
 
-  /** The id in a ticket, or `undefined` for one that we have not given. Only a signature tells of one that we have. */
-  idIn(ticket: string): { id: string; byNewest: boolean; isOurs: boolean } | undefined {
-    if (this.#signer !== undefined) {
-      const verified = this.#signer.check(ticket);
-      return verified && { ...verified, isOurs: true };
-    }
-    const isId = ticket !== "" && ticket.length <= 1024 && isWellFormed(ticket);
-    return isId ? { id: ticket, byNewest: true, isOurs: false } : undefined;
+  /** Whether only those tickets are taken that we have given. */
+  get areOurs(): boolean {
+    return this.#tickets.areOurs;
+  }
+
+  /** The id in the ticket that a request has brought, or `undefined` for one that we cannot have given. */
+  idOf(ticket: string, request: RequestHeaders): Verified | undefined {
+    const found = this.#tickets.idIn(ticket);
+    if (found !== undefined || !this.#tickets.areOurs) return found;
+    return firstOf(this.carrier.others(request), this.#tickets.idIn);
   }
 }
 

@@ -1,5 +1,6 @@
 import { invalid } from "../options.js";
 import { encode } from "./json.js";
+import { become } from "./in-place.js";
 import { merge } from "./merge.js";
 
 /** What a function given to `update` is. */
@@ -8,6 +9,9 @@ export type Update<T> = (value: T | undefined) => T;
 /** A change, such that it can be made again on another value. */
 type Step<T> =
   { readonly update: Update<T> } | { readonly before: string | undefined; readonly after: string };
+
+/** What a schema makes of a JSON text; of none, nothing. */
+export type Revive<T> = (text: string | undefined) => PromiseLike<T | undefined>;
 
 /** What a request makes of a session, as the changes that lead from what was loaded to what it is. */
 export class Draft<T> {
@@ -45,16 +49,27 @@ export class Draft<T> {
   /** Applies a function that can be run again. If it throws, nothing has changed. */
   update(update: Update<T>): T {
     const before = this.reach();
-    let value;
-    let after;
     try {
-      value = apply(update, this.#isOut ? (parse(before) as T | undefined) : this.#value);
-      after = encode(value, this.#custom);
+      return this.#updated(update, this.#isOut ? (parse(before) as T | undefined) : this.#value);
     } catch (error) {
       if (!this.#isOut) this.#value = parse(before) as T | undefined;
       throw error;
     }
-    this.#reached = after;
+  }
+
+  /** The same where only a schema can make the value of its JSON. */
+  async updateRevived(update: Update<T>, revive: Revive<T>): Promise<T> {
+    for (;;) {
+      const before = this.reach();
+      const copy = await revive(before);
+      // Somebody else in this request may have been faster.
+      if (this.reach() === before) return this.#updated(update, copy);
+    }
+  }
+
+  #updated(update: Update<T>, from: T | undefined): T {
+    const value = apply(update, from);
+    this.#reached = encode(value, this.#custom);
     this.#steps.push({ update });
     this.set(value);
     return value;
@@ -75,12 +90,28 @@ export class Draft<T> {
 
   /** The changes made to what others have stored meanwhile. */
   onTopOf(stored: string | undefined): string | undefined {
+    const replay = this.#replay(stored);
+    let next = replay.next();
+    while (next.done !== true) next = replay.next(parse(next.value) as T | undefined);
+    return next.value;
+  }
+
+  /** The same where only a schema can make values of their JSON. What is changed meanwhile is not among it. */
+  async onTopOfRevived(stored: string | undefined, revive: Revive<T>): Promise<string | undefined> {
+    const replay = this.#replay(stored);
+    let next = replay.next();
+    while (next.done !== true) next = replay.next(await revive(next.value));
+    return next.value;
+  }
+
+  /** Yields each text of which an `update` needs the value. */
+  *#replay(stored: string | undefined): Generator<string | undefined, string | undefined, T | undefined> {
     if (stored === this.#origin) return this.#reached;
     let text = stored;
-    for (const step of this.#steps) {
-      const value =
+    for (const step of [...this.#steps]) {
+      const value: unknown =
         "update" in step
-          ? apply(step.update, parse(text) as T | undefined)
+          ? apply(step.update, yield text)
           : merge(parse(step.before), parse(step.after), parse(text));
       text = encode(value, this.#custom);
     }
@@ -96,13 +127,22 @@ export class Draft<T> {
     this.#steps.splice(0, changes);
     if (text === reached) {
       this.#origin = text;
-    } else if (this.#steps.length > 0 || !this.#is(reached)) {
+    } else if (this.#steps.length > 0 || !this.#is(reached) || !this.#take(text, value)) {
       this.#origin = reached;
     } else {
-      this.#value = value ?? (parse(text) as T);
-      this.#isOut = false;
-      this.#origin = this.#reached = text;
+      this.#origin = text;
+      // Whoever holds the value has its keys in an order of their own.
+      this.#reached = this.#isOut ? encode(this.#value, this.#custom) : text;
     }
+  }
+
+  /** Goes on with what others made of it too. Says whether that went: what somebody holds must stay what is stored in the end. */
+  #take(text: string, value: T | undefined): boolean {
+    const isHeld = this.#isOut && typeof this.#value === "object" && this.#value !== null;
+    if (isHeld) return !this.#custom && become(this.#value, parse(text));
+    this.#value = value ?? (parse(text) as T);
+    this.#isOut = false;
+    return true;
   }
 
   #is(text: string | undefined): boolean {

@@ -93,7 +93,7 @@ export function holdBack(
     const calls = waiting?.end() ?? [];
     // Those of others below ours may call the methods again.
     state = "passes";
-    held.seal();
+    const sent = held.seal();
     onError(error);
     try {
       if (!response.headersSent) {
@@ -101,6 +101,8 @@ export function holdBack(
         response.statusCode = 500;
         response.statusMessage = "";
         response.setHeader("cache-control", "no-store");
+        // Another session of this request may have got a new id, and be lost without it.
+        setHeaders(response, sent);
       }
       call(["end", []]);
     } catch {

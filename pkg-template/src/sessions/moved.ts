@@ -22,6 +22,16 @@ export function movedTo(oldId: string, newId: string): string {
   return MARK + sealer(oldId).seal(NAME, newId);
 }
 
+/** So much of a tag, in code points, that with what stands before it it is a tag of any storage. */
+const TAG_LENGTH = 128;
+
+/** In place of a tag of the session, what is left under the old id carries this one: by it the change of the id is found. */
+export function movedTag(tag: string): string {
+  return `sessile moved: ${Array.from(tag.slice(0, 2 * TAG_LENGTH))
+    .slice(0, TAG_LENGTH)
+    .join("")}`;
+}
+
 /** Whether this is no session's content, but says that the session has moved. */
 export function isMoved(text: string): boolean {
   // No JSON begins so.

@@ -88,6 +88,11 @@ export interface SessionOptions<T> extends CommonOptions<T> {
    */
   secrets?: SecretList | undefined;
   /**
+   * Whether the client holds its id sealed (XChaCha20-Poly1305, bound to the cookie's or header's name) in place of signed, so
+   * that nobody learns from it what the storage and its logs have. Needs `secrets` of at least 32 bytes each. Default: false.
+   */
+  seal?: boolean | undefined;
+  /**
    * What a commit does when another request has written meanwhile. `"merge"` (the default): `update` functions run again,
    * all else is merged by key. `"error"`: it rejects with `ERR_SESSION_CONFLICT`. `"overwrite"`: the last one wins. The
    * first two need a storage that is `conditional`.

@@ -132,6 +132,10 @@ export class Records {
     }
   }
 
+  get listsTagged(): boolean {
+    return this.#whole.listTagged !== undefined;
+  }
+
   async *listTagged(tag: string): AsyncGenerator<SessionInfo, void, undefined> {
     if (this.#whole.listTagged === undefined) throw untagged();
     try {

@@ -1,8 +1,9 @@
 import { SessionError } from "../error.js";
 import { checkTag, invalid } from "../options.js";
+import type { Verified } from "../ticket.js";
 import type { SessionInfo } from "../types.js";
 import type { RequestHeaders, SentHeader } from "./carriers.js";
-import { Changes, NOTHING } from "./changes.js";
+import { Changes, NOTHING, type Change } from "./changes.js";
 import type { StoredDefinition } from "./definition.js";
 import type { Update } from "./draft.js";
 import { join } from "./flash.js";
@@ -14,8 +15,6 @@ import { LATER, ROUNDS, type Kept, type Loaded, type StoredSessions } from "./st
 import { inTurn } from "./turns.js";
 
 const LOADED = Promise.resolve();
-
-type Verified = NonNullable<ReturnType<StoredDefinition<unknown>["idIn"]>>;
 
 /** The session of one request, of a storage. */
 export class RequestSession<T> implements OpenSession<T> {
@@ -76,6 +75,12 @@ export class RequestSession<T> implements OpenSession<T> {
   async update(update: Update<T>): Promise<T> {
     if (typeof update !== "function") throw invalid("update must be given a function");
     await this.#load();
+    if (this.#custom && !this.#ended) {
+      const { draft } = this.#changes;
+      return draft.updateRevived(update, this.#revive).finally(() => {
+        this.#waiting -= 1;
+      });
+    }
     this.#waiting -= 1;
     this.#checkNotEnded();
     return this.#changes.draft.update(update);
@@ -109,16 +114,22 @@ export class RequestSession<T> implements OpenSession<T> {
     return this.#ended ? [] : this.#changes.flash.take(kind);
   }
 
-  async clear(): Promise<void> {
+  clear(): Promise<void> {
     this.#waiting += 1;
-    const ticket = this.#ticket();
-    const ignore = (): void => {};
-    await this.#loading?.catch(ignore);
-    // What is being stored has an id by then.
-    await this.#committing.catch(ignore);
-    const kept = this.#kept;
-    const id = kept?.id ?? (ticket === undefined ? undefined : this.#definition.idIn(ticket)?.id);
-    if (id !== undefined && (await this.#stored.end(id, kept?.info.revision))) {
+    const clear = (): Promise<void> =>
+      this.#clear().finally(() => {
+        this.#waiting -= 1;
+      });
+    // In its turn: what is being stored has an id by then, and what is stored after is another session.
+    const cleared = this.#committing.then(clear, clear);
+    this.#committing = cleared;
+    return cleared;
+  }
+
+  async #clear(): Promise<void> {
+    await this.#loading?.catch(() => {});
+    const id = this.#kept?.id ?? this.#verified()?.id;
+    if (id !== undefined && (await this.#stored.end(id, this.#kept?.info.revision))) {
       this.#definition.tell("invalidated");
     }
     this.#loading = LOADED;
@@ -126,7 +137,6 @@ export class RequestSession<T> implements OpenSession<T> {
     this.#came = undefined;
     this.#forget();
     this.#ended = false;
-    this.#waiting -= 1;
   }
 
   async regenerate(): Promise<void> {
@@ -223,6 +233,20 @@ export class RequestSession<T> implements OpenSession<T> {
     return this.#definition.carrier.read(this.#request);
   }
 
+  #verified(): Verified | undefined {
+    const ticket = this.#ticket();
+    return ticket === undefined ? undefined : this.#definition.idOf(ticket, this.#request);
+  }
+
+  /** The value as the next request would load it. */
+  readonly #revive = (text: string | undefined): Promise<T | undefined> => this.#definition.validated(text);
+
+  #onTopOf(stored: Kept, reached?: string): Change<T> | Promise<Change<T>> {
+    return this.#custom
+      ? this.#changes.onTopOfRevived(stored, this.#revive)
+      : this.#changes.onTopOf(stored, reached);
+  }
+
   /** Whoever calls this takes itself from {@link #waiting} when it goes on. */
   #load(): Promise<void> {
     this.#waiting += 1;
@@ -232,7 +256,7 @@ export class RequestSession<T> implements OpenSession<T> {
 
   #begin(): Promise<void> {
     const ticket = this.#ticket();
-    const verified = ticket === undefined ? undefined : this.#definition.idIn(ticket);
+    const verified = this.#verified();
     const found = verified && this.#stored.readNow(verified.id);
     if (found !== LATER) {
       if (ticket !== undefined) this.#take(verified, found);
@@ -257,7 +281,7 @@ export class RequestSession<T> implements OpenSession<T> {
       this.#came = "late";
       this.#definition.tell("moved");
     } else if (!verified || !found) {
-      this.#definition.tell(verified?.isOurs === true ? "expired" : "unknown");
+      this.#definition.tell(verified && this.#definition.areOurs ? "expired" : "unknown");
       this.#sends = "nothing";
     } else {
       this.#kept = found;
@@ -283,8 +307,7 @@ export class RequestSession<T> implements OpenSession<T> {
     if (retimed || this.#changes.newTags.some((tag) => !kept.info.tags.includes(tag)))
       return this.#save(kept, reached);
     if (this.#changes.draft.changes > 0 || flashed) {
-      const text = this.#changes.draft.onTopOf(kept.text);
-      const flash = this.#changes.flash.onTopOf(kept.flash);
+      const { text, flash } = await this.#onTopOf(kept, reached);
       if (text !== kept.text || (flashed && join(text, flash) !== join(text, kept.flash))) {
         return this.#save(kept, reached);
       }
@@ -300,7 +323,7 @@ export class RequestSession<T> implements OpenSession<T> {
     const tags = [...new Set([...always, ...this.#changes.newTags])];
     const options = { idleTimeout, absoluteTimeout, ...(tags.length > 0 ? { tags } : undefined) };
     const change = this.#changes.onTopOf(NOTHING, reached);
-    const value = await this.#stored.validated(reached);
+    const value = await this.#definition.validated(reached);
     const { id, revision } = await this.#stored.create(reached, change.flash, options);
     // The storage's own timeouts are not known before it is read.
     const info = { revision, createdAt: clock(), tags };
@@ -314,9 +337,9 @@ export class RequestSession<T> implements OpenSession<T> {
   async #save(kept: Kept, reachedNow: string | undefined): Promise<Committed> {
     const { capabilities, onConflict, records, rolling, clock } = this.#definition;
     const attempt = async (stored: Kept, reached?: string): Promise<boolean> => {
-      const change = this.#changes.onTopOf(stored, reached);
+      const change = await this.#onTopOf(stored, reached);
       const text = onConflict === "overwrite" ? change.reached : change.text;
-      const value = await this.#stored.validated(text);
+      const value = await this.#definition.validated(text);
       const info = this.#timed(stored.info);
       const tags = [...new Set([...info.tags, ...change.newTags])];
       const tagged = tags.length > info.tags.length ? { tags } : undefined;
@@ -363,9 +386,9 @@ export class RequestSession<T> implements OpenSession<T> {
       if (round === ROUNDS)
         throw new SessionError("ERR_SESSION_CONFLICT", "others keep writing to the session");
       const info = this.#timed(current.info);
-      const change = this.#changes.onTopOf(current);
+      const change = await this.#onTopOf(current);
       const text = onConflict === "overwrite" ? (change.reached ?? current.text) : change.text;
-      const value = await stored.validated(text);
+      const value = await this.#definition.validated(text);
       const tags = [...new Set([...info.tags, ...change.newTags])];
       const tagged = tags.length > 0 ? { tags } : undefined;
       if (next === undefined) {

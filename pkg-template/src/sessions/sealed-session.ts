@@ -11,6 +11,7 @@ import { encode } from "./json.js";
 import { expiry, isTouchDue, millis, ticketLifetime } from "./lifetime.js";
 import type { SealedCookieOptions } from "./options.js";
 import { checkFlash, checkKind, type Committed, type OpenSession } from "./session.js";
+import { firstOf } from "./tickets.js";
 
 /** RFC 6265bis, 5.6: browsers drop a cookie whose name and value are longer. */
 const LONGEST_COOKIE = 4096;
@@ -84,7 +85,7 @@ class SealedSession<T> implements OpenSession<T> {
   async update(update: Update<T>): Promise<T> {
     if (typeof update !== "function") throw invalid("update must be given a function");
     await this.#load();
-    return this.#draft.update(update);
+    return this.#custom ? this.#draft.updateRevived(update, this.#revive) : this.#draft.update(update);
   }
 
   async getOrSet(make: () => T | PromiseLike<T>): Promise<T> {
@@ -157,7 +158,7 @@ class SealedSession<T> implements OpenSession<T> {
     if (this.#sealed) {
       throw new SessionError("ERR_SESSION_CLOSED", "the response's headers are gone: nothing can be stored");
     }
-    await this.#check(reached);
+    await this.#revive(reached);
     const now = this.#definition.clock();
     const id = content === undefined || this.#moves ? generateSessionId() : content.id;
     this.#seal({ id, createdAt: content?.createdAt ?? now, activeAt: now, stored });
@@ -203,8 +204,9 @@ class SealedSession<T> implements OpenSession<T> {
   async #loadOnce(): Promise<void> {
     const ticket = this.#ticket();
     if (ticket === undefined) return;
-    const { sealer, name, clock } = this.#definition;
-    const opened = sealer.open(name, ticket);
+    const { sealer, name, clock, carrier } = this.#definition;
+    const open = (one: string): ReturnType<Sealer["open"]> => sealer.open(name, one);
+    const opened = open(ticket) ?? firstOf(carrier.others(this.#request), open);
     const content = opened && contentOf(opened.data);
     const now = clock();
     this.#sends = "nothing";
@@ -233,15 +235,7 @@ class SealedSession<T> implements OpenSession<T> {
     return undefined;
   }
 
-  async #check(text: string | undefined): Promise<void> {
-    const { schema } = this.#definition;
-    if (schema === undefined || text === undefined) return;
-    const { issues } = await schema["~standard"].validate(JSON.parse(text));
-    if (issues === undefined) return;
-    throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
-      cause: issues,
-    });
-  }
+  readonly #revive = (text: string | undefined): Promise<T | undefined> => this.#definition.validated(text);
 
   #seal(content: Content): void {
     const { sealer, name } = this.#definition;

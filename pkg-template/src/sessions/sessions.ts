@@ -5,6 +5,7 @@ import type { SessionCounters } from "./events.js";
 import { fetchHandler, type FetchHandler } from "./fetch.js";
 import { middleware, type NodeMiddleware, type NodeOptions } from "./node.js";
 import type { Records } from "./records.js";
+import { revoke } from "./revoke.js";
 import type { OpenSession, Session } from "./session.js";
 
 /** Sessions by the names that an application gives them. */
@@ -198,7 +199,7 @@ export function sessions<D extends SessionDefinitions>(definitions: D): Sessions
       }
       if (storages.size === 0) throw invalid("no storage of these sessions has tags");
       let count = 0;
-      for (const records of storages.values()) count += await records.invalidateTagged(tag);
+      for (const records of storages.values()) count += await revoke(records, tag);
       return count;
     },
   };

@@ -1,11 +1,10 @@
-import { SessionError } from "../error.js";
 import { checkId } from "../id.js";
 import type { SessionInfo, WriteOptions } from "../types.js";
 import type { Content } from "./changes.js";
 import type { StoredDefinition } from "./definition.js";
 import { join, split, type Flash } from "./flash.js";
 import { checkStored, encode } from "./json.js";
-import { MOVED_FOR, isMoved, movedTo, newIdIn } from "./moved.js";
+import { MOVED_FOR, isMoved, movedTag, movedTo, newIdIn } from "./moved.js";
 import { hasCode, type Found } from "./records.js";
 
 /** What is known of a session that is stored. */
@@ -84,17 +83,6 @@ export class StoredSessions<T> {
     return undefined;
   }
 
-  /** The value as the next request will load it, where there is a schema; an error for what that refuses. */
-  async validated(text: string | undefined): Promise<T | undefined> {
-    const { schema } = this.#definition;
-    if (text === undefined || schema === undefined) return undefined;
-    const result = await schema["~standard"].validate(JSON.parse(text));
-    if (result.issues === undefined) return result.value;
-    throw new SessionError("ERR_SESSION_INVALID_OPTION", "the schema refuses the session's value", {
-      cause: result.issues,
-    });
-  }
-
   /** Stores a session under a new id. */
   async create(
     text: string | undefined,
@@ -123,13 +111,14 @@ export class StoredSessions<T> {
   async move({ id, info }: Kept, newId: string): Promise<void> {
     const { records, capabilities } = this.#definition;
     if (!capabilities.conditional) await records.invalidate(id);
-    const tags = info.tags.length > 0 ? { tags: [] } : undefined;
+    const tags = info.tags.length > 0 ? { tags: info.tags.map(movedTag) } : undefined;
     const options = { ifRevision: info.revision, idleTimeout: MOVED_FOR, ...tags };
     await this.#write(id, movedTo(id, newId), options);
   }
 
   /**
-   * Ends the session that has or had this id, also under the one that it has since.
+   * Ends the session that has or had this id, also under the one that it has since. Rejects where that is not known to be
+   * so; what is under this id has been ended all the same, if the storage could.
    *
    * @param revision the session's, if it is known
    */
@@ -139,9 +128,13 @@ export class StoredSessions<T> {
     let next: string | undefined = id;
     for (let moves = 0; next !== undefined && moves < MOVES; moves += 1) {
       const current: string = next;
-      // What it cannot say does not keep it from being ended.
-      const { wentTo, wasThere }: Closed = await this.#close(current, known).catch(() => UNKNOWN);
+      const closed = await this.#close(current, known).catch((error: unknown) => ({ error }));
       const removed = await this.#invalidate(current);
+      // It may have gone to another id, and be there still.
+      if ("error" in closed && !hasCode(closed.error, "ERR_SESSION_CORRUPT", "ERR_SESSION_INVALID_ID")) {
+        throw closed.error;
+      }
+      const { wentTo, wasThere }: Closed = "error" in closed ? UNKNOWN : closed;
       ended ||= wasThere ?? removed;
       next = wentTo;
       known = undefined;
@@ -152,7 +145,9 @@ export class StoredSessions<T> {
   /** Makes sure that a session goes to no other id any more, unless it has: then it is told where it went. */
   async #close(id: string, known: string | undefined): Promise<Closed> {
     const { records, capabilities } = this.#definition;
+    const { conditional } = capabilities;
     let revision = known;
+    let isFull = false;
     for (let round = 0; round < ROUNDS; round += 1) {
       if (revision === undefined) {
         const found = await records.read(id);
@@ -160,12 +155,14 @@ export class StoredSessions<T> {
         if (isMoved(found.text)) return { wasThere: false, wentTo: newIdIn(id, found.text) };
         revision = found.info.revision;
       }
-      if (!capabilities.conditional) return UNKNOWN;
+      // Where there is no room nobody can give it another id either.
+      if (!conditional || isFull) return UNKNOWN;
       try {
         await records.write(id, "", { ifRevision: revision });
         return { wasThere: true };
       } catch (error) {
-        if (!hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
+        isFull = hasCode(error, "ERR_SESSION_QUOTA");
+        if (!isFull && !hasCode(error, "ERR_SESSION_CONFLICT")) throw error;
         revision = undefined;
       }
     }
