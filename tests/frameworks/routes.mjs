@@ -78,6 +78,20 @@ export function routesOf(state) {
       throw state.thrown;
     },
 
+    // Its id is another one by then.
+    "/moves-and-throws": async ({ user }) => {
+      await user.regenerate();
+      await user.commit();
+      throw state.thrown;
+    },
+
+    "/moves-beside": async ({ user, cart }) => {
+      await user.regenerate();
+      await user.commit();
+      await cart.set(["a book"]);
+      return { json: "both" };
+    },
+
     // It was told to be stored before what went wrong.
     "/commits-and-throws": async ({ user }) => {
       await user.update((value) => ({ ...value, attempts: 1 }));

@@ -241,9 +241,9 @@ fn frameworks(setup: &Setup) -> Result<Counts> {
         counted(runner.args(arguments).env("AXUM_EXAMPLE", &axum).current_dir(&folder))
     };
     let mut counts = run("node24", &["run.mjs"])?;
-    // Hono is for all of them.
-    counts += run("deno", &["run", "--allow-all", "--no-prompt", "run.mjs", "hono-fetch"])?;
-    counts += run("bun", &["run", "run.mjs", "hono-fetch"])?;
+    // Hono is for all of them, and each has a server of its own for `app.fetch`.
+    counts += run("deno", &["run", "--allow-all", "--no-prompt", "run.mjs", "fetch", "hono-fetch"])?;
+    counts += run("bun", &["run", "run.mjs", "fetch", "hono-fetch"])?;
     Ok(counts)
 }
 
