@@ -140,6 +140,7 @@ if (fs !== undefined) {
   for (const io of inDepth ? ["auto", "async", "sync"] : ["auto", "async"]) {
     describe(`DirectoryStorage by io: "${io}"`, () => testPlaces(folders, { io }));
   }
+  if (inDepth) describe("DirectoryStorage, strict", () => testPlaces(folders, { durability: "strict" }));
   describe("CacheStorage over a folder", () => testCachedPlaces(folders));
 } else if (settings.databases) {
   for (const durability of ["relaxed", "strict"]) {

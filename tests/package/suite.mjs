@@ -34,6 +34,8 @@ export async function runSuite(name, given, log) {
   } else if (name === "slim") {
     await import("./slim.test.mjs");
   } else if (name === "databases") {
+    await import("./database-batches.test.mjs");
+    await import("./database-shared-worker.test.mjs");
     await import("./database-connection.test.mjs");
     await import("./database-denied.test.mjs");
     await import("./database-tabs.test.mjs");
