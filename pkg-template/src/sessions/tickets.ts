@@ -1,5 +1,6 @@
 import { isWellFormed } from "../id.js";
 import { invalid } from "../options.js";
+import { Remembered } from "../remembered.js";
 import type { SecretList } from "../secrets.js";
 import { Sealer, Signer, type Verified } from "../ticket.js";
 
@@ -33,21 +34,19 @@ function isId(text: string): boolean {
 }
 
 function signed(signer: Signer): Tickets {
-  return { areOurs: true, of: (id) => signer.sign(id), idIn: (ticket) => signer.check(ticket) };
+  const verified = new Remembered((ticket) => signer.check(ticket));
+  return { areOurs: true, of: (id) => signer.sign(id), idIn: (ticket) => verified.of(ticket) };
 }
 
 function sealed(name: string, sealer: Sealer): Tickets {
-  return {
-    areOurs: true,
-    of: (id) => sealer.seal(name, id),
-    idIn(ticket) {
-      const opened = sealer.open(name, ticket);
-      if (opened === undefined) return undefined;
-      const id = new TextDecoder().decode(opened.data);
-      // Something else that was sealed for this name.
-      return isId(id) ? { id, byNewest: opened.byNewest } : undefined;
-    },
-  };
+  const verified = new Remembered((ticket) => {
+    const opened = sealer.open(name, ticket);
+    if (opened === undefined) return undefined;
+    const id = new TextDecoder().decode(opened.data);
+    // Something else that was sealed for this name.
+    return isId(id) ? { id, byNewest: opened.byNewest } : undefined;
+  });
+  return { areOurs: true, of: (id) => sealer.seal(name, id), idIn: (ticket) => verified.of(ticket) };
 }
 
 /** What is made of the first of a request's tickets of which something can be made: a neighbouring host may have put one before ours. */
