@@ -8,6 +8,7 @@ import { randomFrom, shuffled } from "./measuring/random.mjs";
 import { withRedis } from "./measuring/redis.mjs";
 import { markdown, times } from "./measuring/report.mjs";
 import { median } from "./measuring/statistics.mjs";
+import { table as measureTickets } from "./ticket/table.mjs";
 
 const FRAMEWORKS = { express5: "Express 5", express4: "Express 4", fastify: "Fastify 5" };
 const ROUTES = { write: "read and write", read: "read", untouched: "untouched" };
@@ -15,6 +16,7 @@ const CONNECTIONS = 32;
 const HELP = `cargo xtask bench http [--quick] [--only ${Object.keys(FRAMEWORKS).join("|")}]
   --quick  fewer and shorter rounds: shows that all works, proves nothing
   --only   this framework alone`;
+const VERIFY_MICROS = 1;
 /** What is to be reached: [framework, route, layer, beside which, at least]. */
 const DROP_IN = "sessile/express-session";
 const TARGETS = [
@@ -69,6 +71,12 @@ async function run({ quick = false, only }) {
       ];
     },
   );
+  if (only === undefined) {
+    const { checkMicros } = await measureTickets({ quick });
+    const isReached = checkMicros <= VERIFY_MICROS;
+    const measured = `${checkMicros.toFixed(2)} µs (CPU)`;
+    rows.push(["verify of a signed id", `≤ ${VERIFY_MICROS} µs`, measured, isReached ? "reached" : "missed"]);
+  }
   console.log(
     `\n## Verdict\n\n${markdown(["what", "target", "measured", "verdict"], rows)}\n\nLoad ${load()}`,
   );

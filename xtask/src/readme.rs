@@ -64,7 +64,51 @@ fn module_scripts<'a>(block: &'a [&'a str]) -> impl Iterator<Item = (usize, Stri
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        fs,
+        path::{Path, PathBuf},
+    };
+
     use super::*;
+
+    fn files_in(folder: &Path) -> Vec<PathBuf> {
+        let mut files = Vec::new();
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            match path.file_name().and_then(|name| name.to_str()) {
+                Some("node_modules") => {}
+                _ if path.is_dir() => files.extend(files_in(&path)),
+                _ => files.push(path),
+            }
+        }
+        files
+    }
+
+    #[test]
+    fn every_test_that_the_security_page_names_is_there() {
+        let root = crate::root();
+        let text = fs::read_to_string(root.join("docs/security.md")).unwrap();
+        let files = [files_in(&root.join("tests")), files_in(&root.join("src"))].concat();
+        let mut named = 0;
+        for row in text.lines().filter(|line| line.starts_with('|')) {
+            let cell = row.trim_end_matches([' ', '|']).rsplit(" | ").next().unwrap_or_default();
+            let mut sources = None;
+            for word in cell.split('`').skip(1).step_by(2) {
+                let is_file = [".rs", ".mjs"].iter().any(|ending| word.ends_with(ending));
+                if is_file {
+                    let own: Vec<_> = files.iter().filter(|path| path.ends_with(word)).collect();
+                    assert!(!own.is_empty(), "there is no {word}");
+                    sources = Some(own);
+                    continue;
+                }
+                let sources = sources.as_ref().unwrap_or_else(|| panic!("no file before {word}"));
+                let says = |path: &&PathBuf| fs::read_to_string(path).unwrap().contains(word);
+                assert!(sources.iter().any(|path| says(path)), "no test is called {word}");
+                named += 1;
+            }
+        }
+        assert!(named > 40, "{named} tests are named");
+    }
 
     #[test]
     fn the_comment_behind_a_log_is_what_it_prints() {
