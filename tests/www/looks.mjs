@@ -92,6 +92,86 @@ export const looks = {
     assert.equal(wide.scrolls, wide.width);
   },
 
+  async "light and dark, every text stands out from what is behind it"({ page }) {
+    const schemes = await page.evaluate(async () => {
+      await hands.write({ id: "seen", content: "x", tags: "user:17", idle: "30m" });
+      await hands.lists("seen");
+      await hands.read("seen");
+      await hands.write({ id: "seen", condition: "absent" });
+
+      /** What a scheme changes, by the page's own rules: engines cannot all be told to prefer one. */
+      const rulesOf = (list, isDark) =>
+        Array.from(list).flatMap((rule) => {
+          if (rule.selectorText === ":root" && !isDark) return [rule.style];
+          const { conditionText } = rule;
+          if (!/prefers-color-scheme: *dark/.test(conditionText ?? "") || !isDark) return [];
+          return Array.from(rule.cssRules).map(({ style }) => style);
+        });
+      const wear = (isDark) => {
+        const rules = Array.from(document.styleSheets).flatMap(({ cssRules }) => rulesOf(cssRules, isDark));
+        const names = new Set();
+        for (const style of rules) {
+          for (const name of Array.from(style).filter((name) => name.startsWith("--"))) {
+            document.documentElement.style.setProperty(name, style.getPropertyValue(name));
+            names.add(name);
+          }
+        }
+        document.documentElement.style.colorScheme = isDark ? "dark" : "light";
+        return names.size;
+      };
+
+      const canvas = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
+      const rgba = (color) => {
+        canvas.clearRect(0, 0, 1, 1);
+        canvas.fillStyle = color;
+        canvas.fillRect(0, 0, 1, 1);
+        return canvas.getImageData(0, 0, 1, 1).data;
+      };
+      const behind = (one) => {
+        if (one === null) return [255, 255, 255];
+        const own = rgba(getComputedStyle(one).backgroundColor);
+        if (own[3] === 255) return own;
+        const below = behind(one.parentElement);
+        return [0, 1, 2].map((at) => below[at] + ((own[at] - below[at]) * own[3]) / 255);
+      };
+      // WCAG 2.2, relative luminance.
+      const luminance = (color) =>
+        [0.2126, 0.7152, 0.0722].reduce((sum, weight, at) => {
+          const part = color[at] / 255;
+          return sum + weight * (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4);
+        }, 0);
+      const texts = () =>
+        Array.from(document.querySelectorAll("body *")).filter(
+          (one) =>
+            one.getClientRects().length > 0 &&
+            !one.matches(":disabled, svg *") &&
+            Array.from(one.childNodes).some(({ nodeType, data }) => nodeType === 3 && data.trim() !== ""),
+        );
+      return [false, true].map((isDark) => {
+        const changed = wear(isDark);
+        // No transition is to be measured half-way.
+        for (const animation of document.getAnimations()) animation.finish();
+        const faint = [];
+        for (const one of texts()) {
+          const { color, fontSize, fontWeight } = getComputedStyle(one);
+          const [light, dark] = [luminance(rgba(color)), luminance(behind(one))].sort((a, b) => b - a);
+          const isLarge = parseFloat(fontSize) >= (Number(fontWeight) >= 700 ? 18.66 : 24);
+          const ratio = (light + 0.05) / (dark + 0.05);
+          if (ratio < (isLarge ? 3 : 4.5))
+            faint.push(`${one.tagName} ${one.textContent.trim().slice(0, 20)} ${ratio.toFixed(1)}`);
+        }
+        return { changed, faint, texts: texts().length, paper: luminance(behind(document.body)) };
+      });
+    });
+    for (const { changed, faint, texts } of schemes) {
+      assert.ok(changed >= 10, `${changed} colours`);
+      assert.ok(texts > 40, `${texts} texts`);
+      assert.deepEqual(faint, []);
+    }
+    const [light, dark] = schemes.map(({ paper }) => paper);
+    assert.ok(light > 0.8 && dark < 0.05, `${light} and ${dark}`);
+  },
+
   async "every field has its label, every button its words, and outcomes are spoken"({ page }) {
     const found = await page.evaluate(async () => {
       await hands.write({ id: "labelled", content: "x", tags: "t" });
