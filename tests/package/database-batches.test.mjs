@@ -92,6 +92,69 @@ describe("C9 a write", () => {
   );
 });
 
+describe("streams through a database", () => {
+  const PIECE = 64 * 1024;
+  const PIECES = 64;
+  /** What may be on its way: in the stream's own queue, in the wasm, and at the database. */
+  const MOST = 6 * PIECE;
+
+  it(
+    "C6_a_provider_is_no_further_than_what_is_put",
+    withDatabase(async (storage) => {
+      let put = 0;
+      let furthest = 0;
+      const counted = (original, _, given) => {
+        const request = original(...given);
+        request.addEventListener("success", () => (put += given[0].byteLength ?? 0));
+        return request;
+      };
+      const write = async (channel) => {
+        const writer = channel.getWriter();
+        for (let piece = 1; piece <= PIECES; piece += 1) {
+          await writer.ready;
+          await writer.write(new Uint8Array(PIECE).fill(piece));
+          furthest = Math.max(furthest, piece * PIECE - put);
+        }
+      };
+      await instead(IDBObjectStore.prototype, "put", counted, () => storage.write("id", write));
+      equal(put >= PIECES * PIECE, true, `${put} bytes were put`);
+      equal(furthest <= MOST, true, `${furthest} bytes were taken and not put`);
+    }),
+  );
+
+  it(
+    "C6_a_consumer_that_waits_is_read_for_no_further",
+    withDatabase(async (storage) => {
+      await storage.set("id", new Uint8Array(PIECES * PIECE).fill(7));
+      let got = 0;
+      const counted = (original, _, given) => {
+        const request = original(...given);
+        request.addEventListener("success", () => {
+          for (const value of [request.result].flat()) got += value?.byteLength ?? 0;
+        });
+        return request;
+      };
+      const consume = async (channel) => {
+        const reader = channel.getReader();
+        let [taken, furthest] = [0, 0];
+        for (let next = await reader.read(); !next.done; next = await reader.read()) {
+          taken += next.value.length;
+          // Another transaction has its turn: whatever had been asked for would be here.
+          await storage.info("first");
+          furthest = Math.max(furthest, got - taken);
+        }
+        equal(taken, PIECES * PIECE, "bytes that were read");
+        return furthest;
+      };
+      const reading = () =>
+        instead(IDBObjectStore.prototype, "getAll", counted, () => storage.read("id", consume));
+      const furthest = await instead(IDBObjectStore.prototype, "get", counted, reading);
+      equal(got >= PIECES * PIECE, true, `${got} bytes were got`);
+      equal(furthest <= MOST, true, `${furthest} bytes were got for nobody`);
+    }),
+  );
+});
+
 describe("what is put into the database", () => {
   it(
     "is no view of the wasm's memory",

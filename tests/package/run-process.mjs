@@ -19,6 +19,7 @@ async function run(given) {
 /** Not one of `suite.mjs`, which is bundled for places that have none of Node's modules. */
 async function runFolder() {
   await import("./folder.test.mjs");
+  await import("./folder-streams.test.mjs");
   await import("./ticket-peer.test.mjs");
   await import("./sessions-node.test.mjs");
   return runCases(console.log);
