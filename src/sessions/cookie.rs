@@ -247,8 +247,14 @@ fn whole_seconds(duration: Duration) -> u64 {
 /// What is no valid percent-encoding stays as it is.
 pub(super) fn cookie_value<'a>(header: &'a str, name: &str) -> Option<Cow<'a, str>> {
     let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(own, _)| own.trim() == name)?;
-    Some(unescaped(value.trim()))
+    let (_, value) = pairs.find(|(own, _)| trimmed(own) == name)?;
+    Some(unescaped(trimmed(value)))
+}
+
+/// Any other white space belongs to it: a page of a neighbouring host can set a cookie of such a name, also where the name
+/// without it has a prefix that protects it (`__Host-`).
+fn trimmed(part: &str) -> &str {
+    part.trim_matches([' ', '\t'])
 }
 
 fn unescaped(value: &str) -> Cow<'_, str> {

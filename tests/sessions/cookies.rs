@@ -171,6 +171,30 @@ fn s4_a_cookie_is_found_in_any_header_and_the_first_of_its_name() {
     }
 }
 
+/// A page of a neighbouring host can set a cookie of such a name.
+#[test]
+fn s4_a_name_with_other_white_space_around_it_is_another_name() {
+    let sessions =
+        Sessions::<Value>::cookie("__Host-user", SessionStorageMemory::new(), SessionsOptions::new())
+            .unwrap();
+    let mut client = Client::new(&sessions);
+    client.set(json!("Ada"));
+    let own = client.cookie.clone().unwrap();
+    let id = own.strip_prefix("__Host-user=").unwrap();
+    let seen = |header: String| Client { cookie: Some(header), ..client.clone() }.value();
+    for blank in "\u{a0}\u{85}\u{b}\u{c}\u{2000}\u{3000}\u{feff}".chars() {
+        for pair in [
+            format!("{blank}__Host-user={id}"),
+            format!("__Host-user{blank}={id}"),
+            format!("__Host-user={blank}{id}"),
+            format!("__Host-user={id}{blank}"),
+        ] {
+            assert_eq!(seen(pair.clone()), None, "{:?}", pair.replace(id, "…"));
+        }
+    }
+    assert_eq!(seen(format!("\t __Host-user \t=\t {id}\t ")), Some(json!("Ada")));
+}
+
 /// As `encodeURIComponent` and `decodeURIComponent` have it, with what those leave as it is.
 #[test]
 fn s4_ids_that_need_escaping_are_sent_as_javascript_would() {
