@@ -176,17 +176,53 @@ fn s2_a_session_that_moves_away_from_a_logout_is_followed() {
     assert_eq!(held(storage.memory()), 0);
 }
 
+/// What is there may be the mark of a session that has moved, whose new id nobody can tell then.
 #[test]
-fn s2_a_logout_works_without_a_load_and_while_the_storage_cannot_read() {
+fn s2_a_logout_while_the_storage_cannot_read_fails_and_ends_what_is_under_its_id() {
     let (mut client, storage) = gated();
     client.set(json!({ "name": "Ada" }));
     let session = client.open();
     storage.fail(Call::Get, down());
     storage.fail(Call::Get, down());
     assert_eq!(kind(block_on(session.get())), Some(ErrorKind::Storage));
+    assert_eq!(kind(block_on(session.clear())), Some(ErrorKind::Storage));
+    assert_eq!(held(storage.memory()), 0);
     block_on(session.clear()).unwrap();
     let sent = block_on(session.finish()).unwrap().unwrap();
     assert!(sent.value.starts_with("user=; Max-Age=0; "));
+}
+
+#[test]
+fn s2_a_logout_that_cannot_be_told_where_the_session_went_fails() {
+    let (mut client, storage) = gated();
+    client.set(json!({ "name": "Ada" }));
+    let old = client.open();
+    client.send(async |session| session.regenerate().await.unwrap());
+    storage.fail(Call::Get, down());
+    assert_eq!(kind(block_on(old.clear())), Some(ErrorKind::Storage));
+    assert_eq!(held(storage.memory()), 1);
+    // The client's own logout is another one.
+    client.send(async |session| session.clear().await.unwrap());
+    assert_eq!(held(storage.memory()), 0);
+}
+
+#[test]
+fn s2_a_logout_that_cannot_empty_the_session_fails_and_ends_it() {
+    let (mut client, storage) = gated();
+    client.set(json!({ "name": "Ada" }));
+    let session = client.open();
+    block_on(session.get()).unwrap();
+    storage.fail(Call::Set, down());
+    assert_eq!(kind(block_on(session.clear())), Some(ErrorKind::Storage));
+    assert_eq!(held(storage.memory()), 0);
+}
+
+#[test]
+fn s2_a_logout_ends_a_session_that_is_damaged() {
+    let (mut client, storage) = gated();
+    client.set(json!({ "name": "Ada" }));
+    storage.fail(Call::Get, Error::new(ErrorKind::Corrupt, "damaged"));
+    client.send(async |session| session.clear().await.unwrap());
     assert_eq!(held(storage.memory()), 0);
 }
 
