@@ -136,12 +136,13 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         Session::new(RequestSession::new(Arc::clone(&self.definition), brought))
     }
 
-    /// Ends all sessions that carry a tag; says how many.
+    /// Ends all sessions that carry a tag, also those that get another id meanwhile; says how many.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the storage has no tags, and its own failures.
+    /// [`ErrorKind::Unsupported`] where the storage has no tags, [`ErrorKind::Conflict`] where sessions never stop getting
+    /// other ids, and the storage's own failures.
     pub async fn revoke_all(&self, tag: &str) -> Result<u64, Error> {
-        self.definition.storage.invalidate_tagged(tag).await
+        self.definition.end_tagged(tag).await
     }
 }
 

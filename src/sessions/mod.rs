@@ -13,6 +13,7 @@ mod merge;
 mod moved;
 mod options;
 mod request_session;
+mod revocation;
 mod session;
 mod stored;
 mod turns;

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     definition::Definition,
     flash::Content,
-    moved::{MOVED_FOR, is_moved, moved_to, new_id_in},
+    moved::{MOVED_FOR, is_moved, moved_tags, moved_to, new_id_in},
     options::{InvalidReason, InvalidSession},
 };
 use crate::{
@@ -113,7 +113,7 @@ impl Definition {
         }
         let mut options = WriteOptions::new().if_revision(kept.info.revision.clone()).idle_timeout(MOVED_FOR);
         if !kept.info.tags.is_empty() {
-            options = options.tags(Tags::default());
+            options = options.tags(moved_tags(&kept.info.tags)?);
         }
         self.write_bytes(&kept.id, moved_to(&kept.id, new)?, options).await?;
         Ok(())

@@ -20,7 +20,9 @@ mod logout;
 mod moved;
 mod parallel;
 mod plain;
+mod revoked;
 mod service;
+mod stepwise;
 mod store;
 #[path = "../subjects/mod.rs"]
 mod subjects;
