@@ -187,17 +187,18 @@ impl Definition {
         }
     }
 
-    /// The id in a ticket; `None` for one that we have not given.
+    /// The id in the first ticket that we have given. Without signatures that is the first; with them, a cookie of the same
+    /// name that somebody else has set, such as a neighbouring host for a longer path, does not hide ours.
     pub(super) fn recognise(&self, brought: &Brought) -> Option<Recognised> {
-        let ticket = brought.ticket.as_deref()?;
-        match &self.options.signer {
-            Some(signer) => {
-                let verified = signer.verify(ticket)?;
-                let id = SessionId::new(verified.id).ok()?;
-                Some(Recognised { id, by_newest: verified.by_newest })
-            }
-            None => Some(Recognised { id: SessionId::new(ticket).ok()?, by_newest: true }),
-        }
+        let Some(signer) = &self.options.signer else {
+            let id = SessionId::new(brought.tickets.first()?.as_str()).ok()?;
+            return Some(Recognised { id, by_newest: true });
+        };
+        brought.tickets.iter().find_map(|ticket| {
+            let verified = signer.verify(ticket)?;
+            let id = SessionId::new(verified.id).ok()?;
+            Some(Recognised { id, by_newest: verified.by_newest })
+        })
     }
 
     /// What is to be stored, as the next request will load it.

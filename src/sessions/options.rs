@@ -122,7 +122,8 @@ impl SessionsOptions {
         }
     }
 
-    /// Signs the ids: the first signs, all verify. An id that an older one has signed is sent again (S5).
+    /// Signs the ids: the first signs, all verify. An id that an older one has signed is sent again (S5). Of several cookies of
+    /// the name the first that verifies counts.
     ///
     /// # Errors
     /// None; the signature leaves room for one.

@@ -155,7 +155,7 @@ impl RequestSession {
                 state.standing = Standing::Moved;
                 notices.event(SessionEvent::Moved);
             }
-            Found::Nothing | Found::Invalid(_) if self.brought.ticket.is_some() => {
+            Found::Nothing | Found::Invalid(_) if self.brought.has_ticket() => {
                 if let Found::Invalid(report) = found {
                     notices.invalid(report);
                 }
@@ -229,7 +229,7 @@ impl RequestSession {
         };
         {
             let mut state = self.lock();
-            state.forget(self.brought.ticket.is_some());
+            state.forget(self.brought.has_ticket());
             state.standing = Standing::Loaded;
             state.epoch += 1;
         }
@@ -265,7 +265,7 @@ impl RequestSession {
     /// the new one by now.
     pub(super) fn end(&self, has_moved: bool, notices: &mut Notices) {
         let mut state = self.lock();
-        state.forget(!has_moved && self.brought.ticket.is_some());
+        state.forget(!has_moved && self.brought.has_ticket());
         state.standing = Standing::Ended;
         notices.event(SessionEvent::Ended);
     }
