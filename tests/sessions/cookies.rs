@@ -1,6 +1,6 @@
 //! S4: cookies as browsers want them, and `Cookie` headers as nobody wants them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sessile::{
@@ -217,6 +217,33 @@ fn s4_a_value_with_an_escape_that_is_none_is_taken_as_it_is() {
     client.set(json!("Ada"));
     let mut raw = Client { cookie: Some("user=100%".to_owned()), ..client };
     assert_eq!(raw.value(), Some(json!("Ada")));
+}
+
+/// Also where the other one is asked for: each has its own.
+#[test]
+fn s4_names_that_mean_something_elsewhere_are_names() {
+    let storage = Arc::new(SessionStorageMemory::new());
+    let names = ["__proto__", "constructor", "toString"];
+    let cookies = names
+        .map(|name| Sessions::<Value>::cookie(name, Arc::clone(&storage), SessionsOptions::new()).unwrap());
+    let none = Request::new(Some("a=b; prototype=x"));
+    assert!(cookies.iter().all(|sessions| block_on(sessions.open(&none).get()).unwrap().is_none()));
+    let pairs = cookies.each_ref().map(|sessions| {
+        let mut client = Client::new(sessions);
+        client.set(json!(sessions.name()));
+        client.cookie.unwrap()
+    });
+    let all = Request::new(Some(&pairs.join("; ")));
+    for (name, sessions) in names.iter().zip(&cookies) {
+        assert_eq!(block_on(sessions.open(&all).get()).unwrap(), Some(json!(name)));
+    }
+    for name in names {
+        let sessions = Sessions::<Value>::header(name, Arc::clone(&storage), SessionsOptions::new());
+        let session = sessions.unwrap().open(&none);
+        assert_eq!(block_on(session.get()).unwrap(), None);
+        block_on(session.set(json!(1))).unwrap();
+        assert_eq!(block_on(session.finish()).unwrap().unwrap().name, name);
+    }
 }
 
 #[test]
