@@ -12,6 +12,7 @@ use super::{
     options::{InvalidSession, SessionEvent, SessionsOptions},
     request_session::RequestSession,
     session::Session,
+    tickets::Recognised,
     turns::Turns,
 };
 use crate::{
@@ -33,7 +34,7 @@ use crate::{
 /// - **S3** An id that is unknown, expired or badly signed is never adopted, and the client is told to drop it.
 ///   [`regenerate`](Session::regenerate) keeps the data; the old id is dead then.
 /// - **S4** A cookie that a browser would drop is refused when it is set up.
-/// - **S5** Ids are signed where there are secrets.
+/// - **S5** Ids are signed, or sealed, where there are secrets.
 /// - **S6** A failure of the storage is an error of the call that met it, and never an empty session.
 /// - **S7** What is stored and cannot be used is reported, and is no session.
 ///
@@ -169,36 +170,18 @@ pub(super) struct Definition {
     pub(super) check: fn(&Value) -> Result<(), serde_json::Error>,
 }
 
-/// The id that a client has brought.
-pub(super) struct Recognised {
-    pub(super) id: SessionId,
-    pub(super) by_newest: bool,
-}
-
 impl Definition {
     pub(super) fn now(&self) -> Result<Timestamp, Error> {
         self.options.clock.now()
     }
 
-    pub(super) fn ticket_of(&self, id: &SessionId) -> String {
-        match &self.options.signer {
-            Some(signer) => signer.sign(id),
-            None => id.as_str().to_owned(),
-        }
+    pub(super) fn ticket_of(&self, id: &SessionId) -> Result<String, Error> {
+        self.options.tickets.give(self.carrier.name(), id)
     }
 
-    /// The id in the first ticket that we have given. Without signatures that is the first; with them, a cookie of the same
-    /// name that somebody else has set, such as a neighbouring host for a longer path, does not hide ours.
+    /// `None` where no ticket was brought that we have given.
     pub(super) fn recognise(&self, brought: &Brought) -> Option<Recognised> {
-        let Some(signer) = &self.options.signer else {
-            let id = SessionId::new(brought.tickets.first()?.as_str()).ok()?;
-            return Some(Recognised { id, by_newest: true });
-        };
-        brought.tickets.iter().find_map(|ticket| {
-            let verified = signer.verify(ticket)?;
-            let id = SessionId::new(verified.id).ok()?;
-            Some(Recognised { id, by_newest: verified.by_newest })
-        })
+        self.options.tickets.recognise(self.carrier.name(), &brought.tickets)
     }
 
     /// What is to be stored, as the next request will load it.

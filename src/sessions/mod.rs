@@ -16,6 +16,7 @@ mod request_session;
 mod revocation;
 mod session;
 mod stored;
+mod tickets;
 mod turns;
 
 #[cfg(feature = "tower")]

@@ -160,8 +160,8 @@ impl RequestSession {
                     notices.invalid(report);
                 }
                 state.sends = Some(Sends::Nothing);
-                // Only a signature tells that it was one of ours.
-                let was_ours = recognised.is_some() && self.definition.options.signer.is_some();
+                // Only a signature or a seal tells that it was one of ours.
+                let was_ours = recognised.is_some() && self.definition.options.tickets.are_proven();
                 notices.event(if was_ours { SessionEvent::Expired } else { SessionEvent::Unknown });
             }
             Found::Nothing | Found::Invalid(_) => {}
@@ -286,7 +286,7 @@ impl RequestSession {
             (Some(Sends::Ticket), Some((id, info))) => {
                 let timeouts = (options.idle, options.absolute);
                 let lifetime = ticket_lifetime(&info, timeouts, options.rolling, self.definition.now()?);
-                let ticket = self.definition.ticket_of(&id);
+                let ticket = self.definition.ticket_of(&id)?;
                 carrier.give(&ticket, lifetime, self.brought.is_https).map(Some)
             }
             _ => Ok(Some(carrier.take(self.brought.is_https))),

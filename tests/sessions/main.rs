@@ -21,6 +21,7 @@ mod moved;
 mod parallel;
 mod plain;
 mod revoked;
+mod sealed_ids;
 mod service;
 mod stepwise;
 mod store;
