@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{
     carrier::{Brought, Carrier, RequestHeaders},
     cookie::SessionCookie,
+    counters::{Counters, SessionCounters},
     json,
     options::{InvalidSession, SessionEvent, SessionsOptions},
     request_session::RequestSession,
@@ -121,14 +122,26 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         let capabilities = storage.capabilities();
         options.check(capabilities)?;
         let turns = Turns::new()?;
-        let definition =
-            Definition { carrier, storage, capabilities, options, turns, check: json::check::<T> };
+        let definition = Definition {
+            carrier,
+            storage,
+            capabilities,
+            options,
+            turns,
+            counters: Counters::default(),
+            check: json::check::<T>,
+        };
         Ok(Self { definition: Arc::new(definition), holds: PhantomData })
     }
 
     /// The cookie's or header's name.
     pub fn name(&self) -> &str {
         self.definition.carrier.name()
+    }
+
+    /// How often what has happened, as [`on_event`](SessionsOptions::on_event) would have told.
+    pub fn counters(&self) -> SessionCounters {
+        self.definition.counters.all()
     }
 
     /// The session of a request. Nothing is loaded before somebody asks for it.
@@ -166,6 +179,7 @@ pub(super) struct Definition {
     pub(super) capabilities: Capabilities,
     pub(super) options: SessionsOptions,
     pub(super) turns: Turns,
+    pub(super) counters: Counters,
     /// Whether a value is one of the sessions' type.
     pub(super) check: fn(&Value) -> Result<(), serde_json::Error>,
 }
@@ -192,6 +206,7 @@ impl Definition {
 
     /// No lock is held by who calls this.
     pub(super) fn tell(&self, event: SessionEvent) {
+        self.counters.add(event);
         if let Some(tell) = &self.options.on_event {
             tell(event);
         }

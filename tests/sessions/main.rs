@@ -8,6 +8,7 @@ mod app;
 #[path = "../cache/calls.rs"]
 mod calls;
 mod cookies;
+mod counters;
 mod failing;
 mod flash;
 #[allow(dead_code)]
