@@ -1,7 +1,11 @@
 //! S2: sessions that get another id while those of their tag are ended.
 
+use std::sync::Arc;
+
 use serde_json::json;
-use sessile::{ErrorKind, SessionId, SessionStorage, SessionsOptions, Tags};
+use sessile::{
+    DirectoryOptions, DirectoryStorage, ErrorKind, SessionId, SessionStorage, SessionsOptions, Tags,
+};
 use smol::block_on;
 
 use crate::{
@@ -9,6 +13,7 @@ use crate::{
     calls::start,
     gated::{At, Call},
     stepwise::Stepwise,
+    subjects::folders::TempFolder,
 };
 
 fn tagged() -> (Client, Stepwise) {
@@ -122,4 +127,38 @@ fn s2_what_moved_is_found_by_the_first_128_letters_of_its_tags() {
     assert_eq!(mark.tags, Tags::new(expected).unwrap());
     assert_eq!(block_on(client.sessions.revoke_all(&long)).unwrap(), 1);
     assert_eq!(client.value(), None);
+}
+
+#[test]
+fn s2_a_tag_that_is_revoked_among_threads_on_a_folder_ends_all_its_sessions() {
+    let folder = TempFolder::new();
+    let storage = Arc::new(DirectoryStorage::new(folder.path(), DirectoryOptions::new()).unwrap());
+    let tags = Tags::new(["all"]).unwrap();
+    let first = client_of(Arc::clone(&storage), SessionsOptions::new().tags(tags));
+    for round in 0..20 {
+        let clients = (0..4).map(|_| {
+            let mut client = first.clone();
+            client.set(json!({ "round": round }));
+            client
+        });
+        let clients: Vec<_> = clients.collect();
+        let clients = std::thread::scope(|scope| {
+            let moving: Vec<_> = clients
+                .into_iter()
+                .map(|mut client| {
+                    scope.spawn(move || {
+                        for _ in 0..8 {
+                            move_on(&mut client);
+                        }
+                        client
+                    })
+                })
+                .collect();
+            block_on(first.sessions.revoke_all("all")).unwrap();
+            moving.into_iter().map(|moving| moving.join().unwrap()).collect::<Vec<_>>()
+        });
+        for mut client in clients {
+            assert_eq!(client.value(), None, "round {round}");
+        }
+    }
 }
