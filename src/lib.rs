@@ -85,7 +85,7 @@ pub use crate::{
 #[cfg(feature = "sessions")]
 pub use crate::sessions::{
     CommitOutcome, InvalidReason, InvalidSession, OnConflict, RequestHeaders, SameSite, SentHeader, Session,
-    SessionCookie, SessionEvent, Sessions, SessionsOptions,
+    SessionCookie, SessionCounters, SessionEvent, Sessions, SessionsOptions,
 };
 
 #[cfg(all(feature = "redis", not(target_arch = "wasm32")))]

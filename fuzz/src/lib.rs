@@ -1,9 +1,11 @@
 //! What the fuzz targets share.
 
+mod cookies;
 mod format;
 mod input;
 
 pub use self::{
+    cookies::cookie_values,
     format::{Kind, Model, seal_checksums},
     input::Input,
 };

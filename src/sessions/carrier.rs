@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, fmt, time::Duration};
 
-use super::cookie::{SessionCookie, cookie_value};
+use super::cookie::{SessionCookie, cookie_values};
 use crate::error::{Error, ErrorKind};
 
 /// A request as far as a session needs it. With the feature `tower`, requests of the crate `http` are such.
@@ -39,8 +39,15 @@ pub(super) enum Carrier {
 
 /// What a request brought.
 pub(super) struct Brought {
-    pub(super) ticket: Option<String>,
+    /// Those of all cookies of the name, in their order.
+    pub(super) tickets: Vec<String>,
     pub(super) is_https: bool,
+}
+
+impl Brought {
+    pub(super) fn has_ticket(&self) -> bool {
+        !self.tickets.is_empty()
+    }
 }
 
 impl Carrier {
@@ -70,13 +77,14 @@ impl Carrier {
                 let forwarded = if cookie.trusts_proxy { request.header("x-forwarded-proto") } else { None };
                 let header = request.header("cookie").unwrap_or_default();
                 Brought {
-                    ticket: cookie_value(&header, &cookie.name).map(Cow::into_owned),
+                    tickets: cookie_values(&header, &cookie.name).map(Cow::into_owned).collect(),
                     is_https: forwarded.map_or_else(|| request.is_https(), |proto| is_https(&proto)),
                 }
             }
             Self::Header(_, lower) => {
                 let ticket = request.header(lower).filter(|value| !value.is_empty());
-                Brought { ticket: ticket.map(Cow::into_owned), is_https: request.is_https() }
+                let tickets = ticket.map(Cow::into_owned).into_iter().collect();
+                Brought { tickets, is_https: request.is_https() }
             }
         }
     }

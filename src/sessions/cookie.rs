@@ -243,12 +243,21 @@ fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
-/// The value of the first cookie of this name in a `Cookie` header: a browser sends the one with the longest path first.
+/// So many cookies of one name are looked at: whoever sends more wants to keep the server busy.
+const MOST_OF_ONE_NAME: usize = 16;
+
+/// The values of the cookies of this name in a `Cookie` header: a browser sends the one with the longest path first.
 /// What is no valid percent-encoding stays as it is.
-pub(super) fn cookie_value<'a>(header: &'a str, name: &str) -> Option<Cow<'a, str>> {
-    let mut pairs = header.split(';').filter_map(|pair| pair.split_once('='));
-    let (_, value) = pairs.find(|(own, _)| own.trim() == name)?;
-    Some(unescaped(value.trim()))
+pub(super) fn cookie_values<'a>(header: &'a str, name: &str) -> impl Iterator<Item = Cow<'a, str>> {
+    let pairs = header.split(';').filter_map(|pair| pair.split_once('='));
+    let own = pairs.filter(move |(own, _)| trimmed(own) == name).take(MOST_OF_ONE_NAME);
+    own.map(|(_, value)| unescaped(trimmed(value)))
+}
+
+/// Any other white space belongs to it: a page of a neighbouring host can set a cookie of such a name, also where the name
+/// without it has a prefix that protects it (`__Host-`).
+fn trimmed(part: &str) -> &str {
+    part.trim_matches([' ', '\t'])
 }
 
 fn unescaped(value: &str) -> Cow<'_, str> {

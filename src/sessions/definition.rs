@@ -8,10 +8,12 @@ use serde_json::Value;
 use super::{
     carrier::{Brought, Carrier, RequestHeaders},
     cookie::SessionCookie,
+    counters::{Counters, SessionCounters},
     json,
     options::{InvalidSession, SessionEvent, SessionsOptions},
     request_session::RequestSession,
     session::Session,
+    tickets::Recognised,
     turns::Turns,
 };
 use crate::{
@@ -33,7 +35,7 @@ use crate::{
 /// - **S3** An id that is unknown, expired or badly signed is never adopted, and the client is told to drop it.
 ///   [`regenerate`](Session::regenerate) keeps the data; the old id is dead then.
 /// - **S4** A cookie that a browser would drop is refused when it is set up.
-/// - **S5** Ids are signed where there are secrets.
+/// - **S5** Ids are signed, or sealed, where there are secrets.
 /// - **S6** A failure of the storage is an error of the call that met it, and never an empty session.
 /// - **S7** What is stored and cannot be used is reported, and is no session.
 ///
@@ -120,8 +122,15 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         let capabilities = storage.capabilities();
         options.check(capabilities)?;
         let turns = Turns::new()?;
-        let definition =
-            Definition { carrier, storage, capabilities, options, turns, check: json::check::<T> };
+        let definition = Definition {
+            carrier,
+            storage,
+            capabilities,
+            options,
+            turns,
+            counters: Counters::default(),
+            check: json::check::<T>,
+        };
         Ok(Self { definition: Arc::new(definition), holds: PhantomData })
     }
 
@@ -130,18 +139,24 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         self.definition.carrier.name()
     }
 
+    /// How often what has happened, as [`on_event`](SessionsOptions::on_event) would have told.
+    pub fn counters(&self) -> SessionCounters {
+        self.definition.counters.all()
+    }
+
     /// The session of a request. Nothing is loaded before somebody asks for it.
     pub fn open(&self, request: &(impl RequestHeaders + ?Sized)) -> Session<T> {
         let brought = self.definition.carrier.read(request);
         Session::new(RequestSession::new(Arc::clone(&self.definition), brought))
     }
 
-    /// Ends all sessions that carry a tag; says how many.
+    /// Ends all sessions that carry a tag, also those that get another id meanwhile; says how many.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the storage has no tags, and its own failures.
+    /// [`ErrorKind::Unsupported`] where the storage has no tags, [`ErrorKind::Conflict`] where sessions never stop getting
+    /// other ids, and the storage's own failures.
     pub async fn revoke_all(&self, tag: &str) -> Result<u64, Error> {
-        self.definition.storage.invalidate_tagged(tag).await
+        self.definition.end_tagged(tag).await
     }
 }
 
@@ -164,14 +179,9 @@ pub(super) struct Definition {
     pub(super) capabilities: Capabilities,
     pub(super) options: SessionsOptions,
     pub(super) turns: Turns,
+    pub(super) counters: Counters,
     /// Whether a value is one of the sessions' type.
     pub(super) check: fn(&Value) -> Result<(), serde_json::Error>,
-}
-
-/// The id that a client has brought.
-pub(super) struct Recognised {
-    pub(super) id: SessionId,
-    pub(super) by_newest: bool,
 }
 
 impl Definition {
@@ -179,24 +189,13 @@ impl Definition {
         self.options.clock.now()
     }
 
-    pub(super) fn ticket_of(&self, id: &SessionId) -> String {
-        match &self.options.signer {
-            Some(signer) => signer.sign(id),
-            None => id.as_str().to_owned(),
-        }
+    pub(super) fn ticket_of(&self, id: &SessionId) -> Result<String, Error> {
+        self.options.tickets.give(self.carrier.name(), id)
     }
 
-    /// The id in a ticket; `None` for one that we have not given.
+    /// `None` where no ticket was brought that we have given.
     pub(super) fn recognise(&self, brought: &Brought) -> Option<Recognised> {
-        let ticket = brought.ticket.as_deref()?;
-        match &self.options.signer {
-            Some(signer) => {
-                let verified = signer.verify(ticket)?;
-                let id = SessionId::new(verified.id).ok()?;
-                Some(Recognised { id, by_newest: verified.by_newest })
-            }
-            None => Some(Recognised { id: SessionId::new(ticket).ok()?, by_newest: true }),
-        }
+        self.options.tickets.recognise(self.carrier.name(), &brought.tickets)
     }
 
     /// What is to be stored, as the next request will load it.
@@ -207,6 +206,7 @@ impl Definition {
 
     /// No lock is held by who calls this.
     pub(super) fn tell(&self, event: SessionEvent) {
+        self.counters.add(event);
         if let Some(tell) = &self.options.on_event {
             tell(event);
         }

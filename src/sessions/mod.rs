@@ -3,6 +3,7 @@
 mod carrier;
 mod commit;
 mod cookie;
+mod counters;
 mod definition;
 mod draft;
 mod flash;
@@ -13,8 +14,10 @@ mod merge;
 mod moved;
 mod options;
 mod request_session;
+mod revocation;
 mod session;
 mod stored;
+mod tickets;
 mod turns;
 
 #[cfg(feature = "tower")]
@@ -28,6 +31,7 @@ pub use self::{
     carrier::{RequestHeaders, SentHeader},
     commit::CommitOutcome,
     cookie::{SameSite, SessionCookie},
+    counters::SessionCounters,
     definition::Sessions,
     options::{InvalidReason, InvalidSession, OnConflict, SessionEvent, SessionsOptions},
     session::Session,

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use crate::{
     error::Error,
     id::SessionId,
+    session::Tags,
     ticket::{Sealer, Secrets},
 };
 
@@ -19,6 +20,9 @@ const MARK: &[u8] = b"moved:";
 const NAME: &str = "moved";
 /// Before the old id, the key: long enough for an id of any length.
 const KEY: &str = "sessile: the key to where a session moved: ";
+const TAG: &str = "sessile moved: ";
+/// Letters of a tag: what is made of them is a tag, also one that is sealed.
+const TAG_LETTERS: usize = 128;
 
 /// What is stored under the old id. A request that still comes with it has no session: whoever planted that id before a
 /// login must not come in with it. But it is told from one that nobody knows: the client keeps its cookie, which may be
@@ -42,6 +46,16 @@ pub(super) fn new_id_in(old: &SessionId, content: &[u8]) -> Option<SessionId> {
     SessionId::new(String::from_utf8(opened.content).ok()?).ok()
 }
 
+/// The tag of what is left by a session that carries this one: who ends all that carry it learns that one has moved meanwhile.
+/// It is another tag, so that what is left is no session among them.
+pub(super) fn moved_tag(tag: &str) -> String {
+    TAG.chars().chain(tag.chars().take(TAG_LETTERS)).collect()
+}
+
+pub(super) fn moved_tags(tags: &Tags) -> Result<Tags, Error> {
+    Tags::new(tags.iter().map(moved_tag))
+}
+
 fn sealer(old: &SessionId) -> Result<Sealer, Error> {
     Sealer::new(&Secrets::new([format!("{KEY}{}", old.as_str())])?)
 }
@@ -60,6 +74,16 @@ mod tests {
         let text = String::from_utf8_lossy(&content);
         assert!(!text.contains(new.as_str()) && !text.contains(old.as_str()));
         assert_eq!(new_id_in(&old, b"{\"moved\":1}"), None);
+        Ok(())
+    }
+
+    #[test]
+    fn s2_what_is_left_has_a_tag_for_each_that_the_session_had() -> Result<(), Error> {
+        assert!(moved_tags(&Tags::default())?.is_empty());
+        let long = "\u{1f600}".repeat(256);
+        let tags = moved_tags(&Tags::new(["user 1", &long, &long[..1020]])?)?;
+        let cut = format!("sessile moved: {}", "\u{1f600}".repeat(128));
+        assert_eq!(tags.iter().collect::<Vec<_>>(), ["sessile moved: user 1", &cut]);
         Ok(())
     }
 }

@@ -2,13 +2,14 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use super::tickets::Tickets;
 use crate::{
     clock::{Clock, SystemClock},
     error::{Error, ErrorKind},
     expiry::{Millis, Timeout},
     id::SessionId,
     session::{Capabilities, Tags},
-    ticket::{Secrets, Signer},
+    ticket::{Sealer, Secrets, Signer},
 };
 
 /// What a commit does when another request has written meanwhile.
@@ -39,9 +40,9 @@ pub enum SessionEvent {
     Ended,
     /// Another request had written meanwhile; the change is made again on top, or refused.
     Conflict,
-    /// A ticket that we have signed is of no session any more.
+    /// A ticket that we have signed or sealed is of no session any more.
     Expired,
-    /// A ticket is none of ours, or, without signatures, of no session.
+    /// A ticket is none of ours, or, without secrets, of no session.
     Unknown,
     /// A request came with an id that its session had given up within the last minute.
     Moved,
@@ -91,7 +92,7 @@ type MakeId = Arc<dyn Fn() -> Result<SessionId, Error> + Send + Sync>;
 /// ```
 #[derive(Clone)]
 pub struct SessionsOptions {
-    pub(super) signer: Option<Arc<Signer>>,
+    pub(super) tickets: Tickets,
     pub(super) idle: Timeout,
     pub(super) absolute: Timeout,
     pub(super) rolling: bool,
@@ -108,7 +109,7 @@ impl SessionsOptions {
     /// Ids that are not signed, the storage's own timeouts, changes that are merged.
     pub fn new() -> Self {
         Self {
-            signer: None,
+            tickets: Tickets::Plain,
             idle: Timeout::Keep,
             absolute: Timeout::Keep,
             rolling: false,
@@ -122,12 +123,23 @@ impl SessionsOptions {
         }
     }
 
-    /// Signs the ids: the first signs, all verify. An id that an older one has signed is sent again (S5).
+    /// Signs the ids: the first signs, all verify. An id that an older one has signed is sent again (S5). Of several cookies of
+    /// the name the first that verifies counts.
     ///
     /// # Errors
     /// None; the signature leaves room for one.
     pub fn secrets(mut self, secrets: &Secrets) -> Result<Self, Error> {
-        self.signer = Some(Arc::new(Signer::new(secrets)?));
+        self.tickets = Tickets::Signed(Arc::new(Signer::new(secrets)?));
+        Ok(self)
+    }
+
+    /// Seals the ids in place of signing them: the client cannot read its own. The first seals, all open, as those that sign.
+    /// A ticket is bound to the name of its cookie or header.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] for a secret of less than [`Secrets::MIN_SEALING_BYTES`].
+    pub fn sealing_secrets(mut self, secrets: &Secrets) -> Result<Self, Error> {
+        self.tickets = Tickets::Sealed(Arc::new(Sealer::new(secrets)?));
         Ok(self)
     }
 
@@ -233,7 +245,7 @@ impl Default for SessionsOptions {
 impl fmt::Debug for SessionsOptions {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.debug_struct("SessionsOptions")
-            .field("signed", &self.signer.is_some())
+            .field("signed_or_sealed", &self.tickets.are_proven())
             .field("idle", &self.idle)
             .field("absolute", &self.absolute)
             .field("on_conflict", &self.on_conflict)

@@ -155,13 +155,13 @@ impl RequestSession {
                 state.standing = Standing::Moved;
                 notices.event(SessionEvent::Moved);
             }
-            Found::Nothing | Found::Invalid(_) if self.brought.ticket.is_some() => {
+            Found::Nothing | Found::Invalid(_) if self.brought.has_ticket() => {
                 if let Found::Invalid(report) = found {
                     notices.invalid(report);
                 }
                 state.sends = Some(Sends::Nothing);
-                // Only a signature tells that it was one of ours.
-                let was_ours = recognised.is_some() && self.definition.options.signer.is_some();
+                // Only a signature or a seal tells that it was one of ours.
+                let was_ours = recognised.is_some() && self.definition.options.tickets.are_proven();
                 notices.event(if was_ours { SessionEvent::Expired } else { SessionEvent::Unknown });
             }
             Found::Nothing | Found::Invalid(_) => {}
@@ -229,7 +229,7 @@ impl RequestSession {
         };
         {
             let mut state = self.lock();
-            state.forget(self.brought.ticket.is_some());
+            state.forget(self.brought.has_ticket());
             state.standing = Standing::Loaded;
             state.epoch += 1;
         }
@@ -265,7 +265,7 @@ impl RequestSession {
     /// the new one by now.
     pub(super) fn end(&self, has_moved: bool, notices: &mut Notices) {
         let mut state = self.lock();
-        state.forget(!has_moved && self.brought.ticket.is_some());
+        state.forget(!has_moved && self.brought.has_ticket());
         state.standing = Standing::Ended;
         notices.event(SessionEvent::Ended);
     }
@@ -286,7 +286,7 @@ impl RequestSession {
             (Some(Sends::Ticket), Some((id, info))) => {
                 let timeouts = (options.idle, options.absolute);
                 let lifetime = ticket_lifetime(&info, timeouts, options.rolling, self.definition.now()?);
-                let ticket = self.definition.ticket_of(&id);
+                let ticket = self.definition.ticket_of(&id)?;
                 carrier.give(&ticket, lifetime, self.brought.is_https).map(Some)
             }
             _ => Ok(Some(carrier.take(self.brought.is_https))),

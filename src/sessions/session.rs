@@ -152,6 +152,10 @@ impl<T> Session<T> {
     /// Ends the session, for good once this has resolved, and tells the client. A value set after begins another session.
     ///
     /// It works without a load, and ends the session also where it has got another id meanwhile.
+    ///
+    /// # Errors
+    /// The storage's own. What is stored under the session's id is ended as far as the storage can, but it may be that the
+    /// session has another id, and lives on.
     pub async fn clear(&self) -> Result<(), Error> {
         self.inner.clear().await
     }

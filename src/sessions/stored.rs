@@ -5,7 +5,7 @@ use bytes::Bytes;
 use super::{
     definition::Definition,
     flash::Content,
-    moved::{MOVED_FOR, is_moved, moved_to, new_id_in},
+    moved::{MOVED_FOR, is_moved, moved_tags, moved_to, new_id_in},
     options::{InvalidReason, InvalidSession},
 };
 use crate::{
@@ -113,7 +113,7 @@ impl Definition {
         }
         let mut options = WriteOptions::new().if_revision(kept.info.revision.clone()).idle_timeout(MOVED_FOR);
         if !kept.info.tags.is_empty() {
-            options = options.tags(Tags::default());
+            options = options.tags(moved_tags(&kept.info.tags)?);
         }
         self.write_bytes(&kept.id, moved_to(&kept.id, new)?, options).await?;
         Ok(())
@@ -127,12 +127,16 @@ impl Definition {
         let mut next = Some(id.clone());
         for _ in 0..MOVES {
             let Some(current) = next.take() else { break };
-            // What it cannot say does not keep it from being ended.
-            let closed = self.close(&current, known.take()).await.unwrap_or_default();
+            let closed = match self.close(&current, known.take()).await {
+                Err(error) if is_of_no_session(&error) => Ok(Closed::default()),
+                closed => closed,
+            };
+            // Also what cannot say whether the session has gone on: then it may live, and nobody must think it ended.
             let removed = match self.storage.invalidate(&current).await {
                 Err(error) if error.kind() == ErrorKind::InvalidId => false,
                 result => result?,
             };
+            let closed = closed?;
             ended |= closed.was_there.unwrap_or(removed);
             next = closed.went_to;
         }
@@ -177,6 +181,11 @@ impl Definition {
         }
         self.storage.set(id, content, options).await
     }
+}
+
+/// What is there tells of no other id: nothing, or what nobody can use.
+fn is_of_no_session(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::InvalidId | ErrorKind::NotFound)
 }
 
 #[derive(Default)]

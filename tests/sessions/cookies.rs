@@ -1,6 +1,6 @@
 //! S4: cookies as browsers want them, and `Cookie` headers as nobody wants them.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use serde_json::{Value, json};
 use sessile::{
@@ -171,6 +171,30 @@ fn s4_a_cookie_is_found_in_any_header_and_the_first_of_its_name() {
     }
 }
 
+/// A page of a neighbouring host can set a cookie of such a name.
+#[test]
+fn s4_a_name_with_other_white_space_around_it_is_another_name() {
+    let sessions =
+        Sessions::<Value>::cookie("__Host-user", SessionStorageMemory::new(), SessionsOptions::new())
+            .unwrap();
+    let mut client = Client::new(&sessions);
+    client.set(json!("Ada"));
+    let own = client.cookie.clone().unwrap();
+    let id = own.strip_prefix("__Host-user=").unwrap();
+    let seen = |header: String| Client { cookie: Some(header), ..client.clone() }.value();
+    for blank in "\u{a0}\u{85}\u{b}\u{c}\u{2000}\u{3000}\u{feff}".chars() {
+        for pair in [
+            format!("{blank}__Host-user={id}"),
+            format!("__Host-user{blank}={id}"),
+            format!("__Host-user={blank}{id}"),
+            format!("__Host-user={id}{blank}"),
+        ] {
+            assert_eq!(seen(pair.clone()), None, "{:?}", pair.replace(id, "…"));
+        }
+    }
+    assert_eq!(seen(format!("\t __Host-user \t=\t {id}\t ")), Some(json!("Ada")));
+}
+
 /// As `encodeURIComponent` and `decodeURIComponent` have it, with what those leave as it is.
 #[test]
 fn s4_ids_that_need_escaping_are_sent_as_javascript_would() {
@@ -193,6 +217,33 @@ fn s4_a_value_with_an_escape_that_is_none_is_taken_as_it_is() {
     client.set(json!("Ada"));
     let mut raw = Client { cookie: Some("user=100%".to_owned()), ..client };
     assert_eq!(raw.value(), Some(json!("Ada")));
+}
+
+/// Also where the other one is asked for: each has its own.
+#[test]
+fn s4_names_that_mean_something_elsewhere_are_names() {
+    let storage = Arc::new(SessionStorageMemory::new());
+    let names = ["__proto__", "constructor", "toString"];
+    let cookies = names
+        .map(|name| Sessions::<Value>::cookie(name, Arc::clone(&storage), SessionsOptions::new()).unwrap());
+    let none = Request::new(Some("a=b; prototype=x"));
+    assert!(cookies.iter().all(|sessions| block_on(sessions.open(&none).get()).unwrap().is_none()));
+    let pairs = cookies.each_ref().map(|sessions| {
+        let mut client = Client::new(sessions);
+        client.set(json!(sessions.name()));
+        client.cookie.unwrap()
+    });
+    let all = Request::new(Some(&pairs.join("; ")));
+    for (name, sessions) in names.iter().zip(&cookies) {
+        assert_eq!(block_on(sessions.open(&all).get()).unwrap(), Some(json!(name)));
+    }
+    for name in names {
+        let sessions = Sessions::<Value>::header(name, Arc::clone(&storage), SessionsOptions::new());
+        let session = sessions.unwrap().open(&none);
+        assert_eq!(block_on(session.get()).unwrap(), None);
+        block_on(session.set(json!(1))).unwrap();
+        assert_eq!(block_on(session.finish()).unwrap().unwrap().name, name);
+    }
 }
 
 #[test]

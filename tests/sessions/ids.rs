@@ -209,3 +209,41 @@ fn s5_an_id_that_is_not_signed_is_none_where_there_are_secrets() {
     assert_eq!(signed.value(), None);
     assert_eq!(held(&storage), 1);
 }
+
+/// A page of a neighbouring host may have set one of a longer path, which a browser sends first.
+#[test]
+fn s5_a_cookie_that_nobody_signed_hides_no_signed_one_of_its_name() {
+    let storage = SessionStorageMemory::new();
+    let sessions = sessions(storage.clone(), signed(&[NEW, OLD]));
+    let (mut ada, mut bob) = (Client::new(&sessions), Client::new(&sessions));
+    ada.set(json!("Ada"));
+    bob.set(json!("Bob"));
+    let mut eve = client_of(storage.clone(), signed(&[OLD]));
+    eve.set(json!("Eve"));
+    let cookie = |client: &Client| client.cookie.clone().unwrap();
+    let (ada, bob, eve) = (cookie(&ada), cookie(&bob), cookie(&eve));
+    let junk = ["user=junk", "user=", "user=%", "user=s:junk.AAAA", &ada[..ada.len() - 1]];
+    let found = |header: String| {
+        let mut client = Client { cookie: Some(header), ..Client::new(&sessions) };
+        let mut value = None;
+        let sent = client.send(async |session| value = session.get().await.unwrap());
+        (value, sent)
+    };
+    for junk in junk {
+        assert_eq!(found(format!("{junk}; {ada}; {bob}")), (Some(json!("Ada")), None), "{junk}");
+        assert_eq!(found(format!("{junk}; a=b; {junk}; {bob}")), (Some(json!("Bob")), None), "{junk}");
+        let (value, sent) = found(format!("{junk}; {junk}"));
+        assert_eq!(value, None);
+        assert!(sent.unwrap().starts_with("user=; Max-Age=0; "));
+        let (value, sent) = found(format!("{junk}; {eve}"));
+        assert_eq!(value, Some(json!("Eve")));
+        assert!(sent.unwrap().starts_with("user=s%3A"));
+    }
+    let logout = Client { cookie: Some(format!("user=junk; {ada}")), ..Client::new(&sessions) }.open();
+    block_on(logout.clear()).unwrap();
+    assert_eq!(held(&storage), 2);
+    // One that has ended was signed as well, and is the first.
+    let (value, sent) = found(format!("user=junk; {ada}; {bob}"));
+    assert_eq!(value, None);
+    assert!(sent.unwrap().starts_with("user=; Max-Age=0; "));
+}

@@ -8,6 +8,7 @@ mod app;
 #[path = "../cache/calls.rs"]
 mod calls;
 mod cookies;
+mod counters;
 mod failing;
 mod flash;
 #[allow(dead_code)]
@@ -20,7 +21,10 @@ mod logout;
 mod moved;
 mod parallel;
 mod plain;
+mod revoked;
+mod sealed_ids;
 mod service;
+mod stepwise;
 mod store;
 #[path = "../subjects/mod.rs"]
 mod subjects;

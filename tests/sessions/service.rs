@@ -10,7 +10,7 @@ use std::{
 
 use axum_core::{extract::FromRequestParts, response::IntoResponse as _};
 use futures::future::BoxFuture;
-use http::{HeaderMap, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use sessile::{
     Error, ErrorKind, MissingSessionLayer, RequestHeaders, Session, SessionLayer, SessionStorageMemory,
@@ -97,6 +97,29 @@ fn what_was_changed_is_stored_before_the_response_goes_out() {
     let second = answer(&layer, cookie.split(';').next(), count).unwrap();
     assert_eq!((first.body().as_str(), second.body().as_str()), ("1", "2"));
     assert!(second.headers().is_empty());
+}
+
+#[test]
+fn s4_bytes_that_are_no_ascii_hide_no_cookie_and_make_none() {
+    let layer = layer();
+    let first = answer(&layer, None, count).unwrap();
+    let own = cookies(first.headers())[0].split(';').next().unwrap().as_bytes();
+    let seen = |parts: &[&[u8]]| {
+        let cookie = HeaderValue::from_bytes(&parts.concat()).unwrap();
+        let request = Request::builder().uri("https://example.org/").header("cookie", cookie);
+        let response = block_on(layer.layer(Handler(count)).call(request.body(()).unwrap())).unwrap();
+        response.into_body()
+    };
+    let strange: [&[u8]; 5] = [b"\xff", b"\xa0", b"\xc3\xbc", b"\xed\xa0\x80", b"\xef\xbb\xbf"];
+    for (index, bytes) in strange.into_iter().enumerate() {
+        let around = seen(&[b"a=", bytes, b"; ", bytes, b"=b; ", own, b"; c", bytes]);
+        assert_eq!(around, (index + 2).to_string(), "{bytes:?}");
+        for parts in
+            [[bytes, own, b""], [own, bytes, b""], [b"user=", bytes, b""], [b"user", bytes, &own[4..]]]
+        {
+            assert_eq!(seen(&parts), "1", "{bytes:?}");
+        }
+    }
 }
 
 #[test]

@@ -55,6 +55,30 @@ export const files = {
     for (const outcome of moved.outcomes) assert.match(outcome, /^6.3 MB in .* a second\.$/);
   },
 
+  async "a file of 256 MiB goes in and comes out"({ page }) {
+    const moved = await page.evaluate(async (mebibyte) => {
+      // Of few blocks, which a browser keeps once; none is as its neighbours are.
+      const few = Array.from({ length: 7 }, (_, fill) => new Blob([new Uint8Array(mebibyte).fill(fill)]));
+      const blocks = Array.from({ length: 256 }, (_, number) => few[number % 7]);
+      const written = await hands.write({ id: "film", file: new File(blocks, "film.mp4") });
+      await hands.lists("film");
+      const caught = hands.catchDownloads();
+      hands.at('.row [aria-label="Download film"]').click();
+      await hands.until(() => caught[0]?.downloadName, "the download");
+      const wrong = [];
+      for (let number = 0; number < 256; number += 1) {
+        const bytes = new Uint8Array(
+          await caught[0].slice(number * mebibyte, (number + 1) * mebibyte).arrayBuffer(),
+        );
+        if (!bytes.every((byte) => byte === number % 7)) wrong.push(number);
+      }
+      return { written, size: caught[0].size, wrong };
+    }, MEBIBYTE);
+    assert.match(moved.written.text, /^Written: 268/);
+    assert.equal(moved.size, 256 * MEBIBYTE);
+    assert.deepEqual(moved.wrong, []);
+  },
+
   async "a file of no bytes goes in and comes out"({ page }) {
     const moved = await page.evaluate(async () => {
       const written = await hands.write({ id: "nothing", file: new File([], "empty.txt") });

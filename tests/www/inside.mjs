@@ -2,7 +2,7 @@
 // so it is one function that needs nothing of its module.
 
 export function install() {
-  const PATIENCE_MS = 60_000;
+  const PATIENCE_MS = 150_000;
 
   /** The hands on a window that shows the page. */
   globalThis.handsOn = (window) => {

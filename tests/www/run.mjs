@@ -13,7 +13,7 @@ import { longWork } from "./long-work.mjs";
 import { looks } from "./looks.mjs";
 import { tabs } from "./tabs.mjs";
 
-const PATIENCE_MS = 180_000;
+const PATIENCE_MS = 240_000;
 
 const [engine, folder, ...command] = process.argv.slice(2);
 if (command.length === 0)
