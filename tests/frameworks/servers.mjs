@@ -1,6 +1,6 @@
 // Real servers for the tests of stores, each on a socket in a folder of its own.
 import { execFileSync, spawn } from "node:child_process";
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { once } from "node:events";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -28,7 +28,7 @@ export async function withRedis(work) {
   });
 }
 
-/** Starts PostgreSQL while `work` has the folder of its socket; its user is `tests`. */
+/** Starts PostgreSQL while `work` has the folder of its socket, and the server (see `running`); its user is `tests`. */
 export async function withPostgres(work) {
   await inFolder(async (folder) => {
     chmodSync(folder, 0o777);
@@ -37,7 +37,7 @@ export async function withPostgres(work) {
     const init = ["-D", data, "-U", "tests", "--auth=trust", "--no-sync", "--no-locale", "-E", "UTF8"];
     execFileSync(postgres("initdb"), init, { ...as, stdio: "ignore", cwd: folder });
     const given = ["-D", data, "-k", folder, "-c", "listen_addresses=", "-F"];
-    await running(postgres("postgres"), given, { ...as, cwd: folder }, () => work(folder));
+    await running(postgres("postgres"), given, { ...as, cwd: folder }, (server) => work(folder, server));
   });
 }
 
@@ -65,10 +65,16 @@ async function inFolder(work) {
 /** Both say when they can be asked. */
 const READY = /ready to accept connections/i;
 
+/**
+ * Runs a server while `work` is done. That is given `signal(name)`, for all processes of the server; `ended()`, which resolves
+ * when it is gone; and `start()`, for when it is.
+ */
 async function running(program, given, options, work) {
-  const server = spawn(program, given, { ...options, stdio: ["ignore", "pipe", "pipe"] });
-  const ended = once(server, "close").catch(() => {});
-  try {
+  let server;
+  let ended;
+  const start = async () => {
+    server = spawn(program, given, { ...options, stdio: ["ignore", "pipe", "pipe"] });
+    ended = once(server, "close").catch(() => {});
     await new Promise((resolve, reject) => {
       let log = "";
       for (const output of [server.stdout, server.stderr]) {
@@ -82,7 +88,16 @@ async function running(program, given, options, work) {
       });
       server.once("close", () => reject(new Error(`${program} ended: ${log}`)));
     });
-    await work();
+  };
+  const signal = (name) => {
+    // Each of PostgreSQL's makes a group of its own.
+    const children = readFileSync(`/proc/${server.pid}/task/${server.pid}/children`, "utf8");
+    const pids = children.split(" ").filter((pid) => pid.trim() !== "");
+    for (const pid of [server.pid, ...pids.map(Number)]) process.kill(pid, name);
+  };
+  try {
+    await start();
+    await work({ start, signal, ended: () => ended });
   } finally {
     server.kill("SIGINT");
     await ended;

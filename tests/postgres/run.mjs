@@ -6,6 +6,7 @@ import pg from "pg";
 import { equal, matches, rejection, same } from "../package/expect.mjs";
 import { COUNTS_MARK, describe, it, run } from "../package/harness.mjs";
 import { withPostgres } from "../frameworks/servers.mjs";
+import { defineFailures } from "./failures.mjs";
 
 const [app] = process.argv.slice(2);
 const load = (name) => import(pathToFileURL(join(app, "node_modules/sessile/dist", name)).href);
@@ -14,6 +15,7 @@ const { PostgresStorage, postgresSchema } = await load("storages/postgres.js");
 const { testSessionStorage } = await load("testing.js");
 
 let pool;
+let server;
 /** The pool of the moment, since a test puts another in its place. */
 const client = { query: (text, values) => pool.query(text, values) };
 const connect = (host) => {
@@ -168,8 +170,13 @@ describe("a table of PostgreSQL", () => {
   });
 });
 
+defineFailures({ connect, PostgresStorage, postgresSchema, ofServer: () => ({ host: place, ...server }) });
+
+let place;
 let counts;
-await withPostgres(async (host) => {
+await withPostgres(async (host, running) => {
+  place = host;
+  server = running;
   pool = connect(host);
   counts = await run(console.log);
   await pool.end();

@@ -143,6 +143,13 @@ function failure(cause: unknown): SessionError {
   switch (code) {
     case "53100":
       return new SessionError("ERR_SESSION_QUOTA", "the database's disk is full", { cause });
+    // read_only_sql_transaction
+    case "25006":
+      return new SessionError(
+        "ERR_SESSION_STORAGE",
+        "the database takes no writes: it is a standby or set to read only; connect to the primary",
+        { cause },
+      );
     case "42P01":
       return new SessionError(
         "ERR_SESSION_STORAGE",
