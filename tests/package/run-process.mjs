@@ -20,6 +20,7 @@ async function run(given) {
 async function runFolder() {
   await import("./folder.test.mjs");
   await import("./folder-streams.test.mjs");
+  await import("./folder-changes.test.mjs");
   await import("./ticket-peer.test.mjs");
   await import("./sessions-node.test.mjs");
   return runCases(console.log);

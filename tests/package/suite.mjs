@@ -35,6 +35,7 @@ export async function runSuite(name, given, log) {
     await import("./slim.test.mjs");
   } else if (name === "databases") {
     await import("./database-batches.test.mjs");
+    await import("./database-changes.test.mjs");
     await import("./database-shared-worker.test.mjs");
     await import("./database-connection.test.mjs");
     await import("./database-denied.test.mjs");
