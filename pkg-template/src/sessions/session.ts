@@ -20,7 +20,8 @@ export interface Session<T> {
   set(value: T): Promise<void>;
   /**
    * Makes a new value of the one that is there. The function runs again if another request has written meanwhile, so it
-   * must do nothing else, and not be async. An object that `get` gave before is the session's no more.
+   * must do nothing else, and not be async. An object that `get` gave before is the session's no more. With a schema it is given
+   * what that makes of the value.
    */
   update(update: (value: T | undefined) => T): Promise<T>;
   /** The value, made first where there is none. */
@@ -29,7 +30,10 @@ export interface Session<T> {
   flash(kind: string, message: string): Promise<void>;
   /** The messages of a kind, oldest first; the commit removes them. */
   flashes(kind: string): Promise<string[]>;
-  /** Ends the session, for good once this has resolved, and tells the client. A value set after begins another session. */
+  /**
+   * Ends the session, for good once this has resolved, and tells the client. A value set after begins another session. Rejects
+   * where the storage failed: what is under the id has been ended then if it could be, but the session may have got another.
+   */
   clear(): Promise<void>;
   /**
    * Gives the session a new id when it is committed; the old one is dead then. Do so when somebody logs in. A request that

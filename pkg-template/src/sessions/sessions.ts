@@ -21,7 +21,8 @@ export interface Sessions<D extends SessionDefinitions> {
   /**
    * A handler for `Deno.serve`, `Bun.serve`, workerd and whatever else takes a `Request` and answers a `Response`. What was
    * changed is stored before the response is returned; if that fails, the promise rejects and no response goes out. A
-   * handler that throws stores nothing.
+   * handler that throws stores nothing. A promise that rejects has no headers: one that has committed a new id, and then
+   * throws, leaves the client with the old one; so answer such errors within the handler.
    */
   fetch<Rest extends unknown[]>(
     handler: (request: Request, sessions: SessionsOf<D>, ...rest: Rest) => Response | PromiseLike<Response>,
