@@ -23,6 +23,7 @@ async function runFolder() {
   await import("./folder-changes.test.mjs");
   await import("./ticket-peer.test.mjs");
   await import("./sessions-node.test.mjs");
+  if (globalThis.Deno !== undefined) await import("./deno-kv.test.mjs");
   return runCases(console.log);
 }
 

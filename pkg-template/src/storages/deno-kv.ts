@@ -45,6 +45,8 @@ const PIECE = 48 * 1024;
 const STEP = 12;
 /** So many keys can be asked for at once. */
 const AT_ONCE = 10;
+/** For so long a write tries again while other processes write, in milliseconds. */
+const BUSY = 5_000;
 /** So often a record is read again that was replaced while its pieces were read. */
 const ROUNDS = 64;
 
@@ -138,9 +140,9 @@ export class DenoKvStorage extends SharedSessionStorage {
         pieces.slice(at, at + STEP).forEach((piece, next) => {
           step.set(this.#piece(key, name, at + next), piece, expires);
         });
-        if (step !== change) await step.commit();
+        if (step !== change) await committed(step);
       }
-      const { ok } = await change.commit();
+      const { ok } = await committed(change);
       // Of the one that was replaced, or of this one, which was not to be.
       if (ok && oldName !== undefined) await this.#remove(key, oldName, Number(oldPieces));
       else if (!ok) await this.#remove(key, name, pieces.length);
@@ -160,7 +162,7 @@ export class DenoKvStorage extends SharedSessionStorage {
         } else {
           // Unless the session got the tag again in between.
           const check = { key: own, versionstamp };
-          await this.#kv.atomic().check(check).delete(this.#tag(tag, name)).commit();
+          await committed(this.#kv.atomic().check(check).delete(this.#tag(tag, name)));
         }
       }
       return keys;
@@ -185,7 +187,7 @@ export class DenoKvStorage extends SharedSessionStorage {
     if (pieces === 0) return;
     const step = this.#kv.atomic();
     for (let at = 0; at < pieces; at += 1) step.delete(this.#piece(key, name, at));
-    await step.commit();
+    await committed(step);
   }
 
   #record(key: string): string[] {
@@ -206,6 +208,24 @@ export class DenoKvStorage extends SharedSessionStorage {
     } catch (cause) {
       if (cause instanceof SessionError) throw cause;
       throw new SessionError("ERR_SESSION_STORAGE", "Deno KV failed", { cause });
+    }
+  }
+}
+
+/**
+ * Of several processes with one file, SQLite lets one write at a time; it does not queue the others, but fails them, with nothing
+ * done.
+ */
+async function committed(step: DenoAtomic): Promise<{ ok: boolean }> {
+  const until = performance.now() + BUSY;
+  for (let pause = 1; ; pause = Math.min(2 * pause, 32)) {
+    try {
+      return await step.commit();
+    } catch (error) {
+      const isBusy = error instanceof Error && error.message.includes("database is locked");
+      if (!isBusy || performance.now() >= until) throw error;
+      // By chance, so that they do not meet again.
+      await new Promise((resolve) => setTimeout(resolve, pause * (1 + Math.random())));
     }
   }
 }
