@@ -133,7 +133,6 @@ pub fn test(root: &Path, arguments: &[String]) -> Result<ExitCode> {
     ];
     let all: Vec<Stage> = stages.into_iter().flatten().collect();
     let mut wanted = BTreeSet::new();
-    // With more than there are cores, browsers miss the times that their drivers give them.
     // One more than cores: most stages wait now and then.
     let mut lanes = thread::available_parallelism().map_or(1, |cores| (cores.get() + 1).min(4));
     let mut rest = arguments.iter().cloned();
