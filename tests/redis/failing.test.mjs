@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { RedisStorage } from "sessile/redis";
 import { equal, matches, rejection } from "../package/expect.mjs";
+import { gate } from "../package/gates.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { libraries } from "./clients.mjs";
 import { startProxy } from "./proxy.mjs";
@@ -43,6 +44,18 @@ async function works(storage, what) {
     }
   }
   throw last;
+}
+
+/** Until there is no room for more. */
+async function fill(storage) {
+  let error;
+  for (let count = 0; error === undefined && count < 400; count += 1) {
+    error = await storage.set(`filler ${count}`, "x".repeat(60_000)).then(
+      () => undefined,
+      (reason) => reason,
+    );
+  }
+  equal(error?.code, "ERR_SESSION_QUOTA", "set()");
 }
 
 for (const [name, library] of Object.entries(libraries)) {
@@ -151,14 +164,7 @@ for (const [name, library] of Object.entries(libraries)) {
       withServer({ maxmemory: "3mb", "maxmemory-policy": "noeviction" }, async ({ open }) => {
         const storage = await open();
         await storage.set("kept", "content", { tags: ["ada"] });
-        let error;
-        for (let count = 0; error === undefined && count < 400; count += 1) {
-          error = await storage.set(`filler ${count}`, "x".repeat(60_000)).then(
-            () => undefined,
-            (reason) => reason,
-          );
-        }
-        equal(error?.code, "ERR_SESSION_QUOTA", "set()");
+        await fill(storage);
         await fails(
           () => storage.set("large", new Uint8Array(300_000)),
           "ERR_SESSION_QUOTA",
@@ -174,6 +180,36 @@ for (const [name, library] of Object.entries(libraries)) {
         equal(await storage.get("kept"), undefined, "after it");
         for (let count = 0; count < 10; count += 1) await storage.invalidate(`filler ${count}`);
         await works(storage, "with room again");
+      }),
+    );
+
+    it(
+      "C4: a server that is full at a logout, which ends the writes that began before it",
+      withServer({ maxmemory: "3mb", "maxmemory-policy": "noeviction" }, async ({ server, open }) => {
+        const storage = await open();
+        const [isThere, isNot] = [gate(), gate()];
+        await storage.set("there", "content");
+        const begin = (id, held) => {
+          const begun = gate();
+          const writing = storage.write(id, async (channel) => {
+            begun.open();
+            await held.opened;
+            await channel.getWriter().write(new Uint8Array([1]));
+          });
+          return begun.opened.then(() => ({ ended: rejection(writing) }));
+        };
+        const writes = { there: await begin("there", isThere), missing: await begin("missing", isNot) };
+        await fill(storage);
+        equal(await storage.invalidate("there"), true, "a logout");
+        await fill(storage);
+        equal(await storage.invalidate("missing"), false, "a logout of a session that is not there");
+        await server.command("CONFIG", "SET", "maxmemory", "0");
+        isThere.open();
+        isNot.open();
+        for (const [id, { ended }] of Object.entries(writes)) {
+          equal((await ended).code, "ERR_SESSION_CONFLICT", `the write of ${id}`);
+          equal(await storage.get(id), undefined, `the session ${id}`);
+        }
       }),
     );
 
