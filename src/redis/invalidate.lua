@@ -23,8 +23,12 @@ if known then retire_pieces(key, old) end
 local tombstone = { kind = alive and 2 or 3, created = now, active = now, idle = huge, absolute = TOMBSTONE,
   revision = string.rep('\0', 16), length = 0, crc = 0, tags = 0, tags_crc = 0, lineage = ARGV[2],
   written = known and old.written or string.rep('\0', 32) }
-local kept = redis.pcall('SET', key, pack(tombstone), 'PX', TOMBSTONE)
--- Where the memory is full a logout still counts.
-if type(kept) == 'table' and kept.err then redis.call('DEL', key) end
+local packed = pack(tombstone)
+local kept = redis.pcall('SET', key, packed, 'PX', TOMBSTONE)
+if type(kept) == 'table' and kept.err then
+  -- Where the memory is full a logout still counts. A script that has removed something is not refused what takes less.
+  redis.call('DEL', key)
+  redis.call('SET', key, packed, 'PX', TOMBSTONE)
+end
 redis.call('STRLEN', key)
 return alive and 1 or 0

@@ -148,6 +148,29 @@ fn a_server_that_is_full() {
 }
 
 #[test]
+fn c4_a_logout_on_a_full_server_ends_the_writes_that_began_before_it() {
+    let server = Server::start(&["--maxmemory-policy", "noeviction"]);
+    let storage = impatient(server.client());
+    run(async move {
+        let missing = SessionId::new("missing").unwrap();
+        set(&storage, CONTENT).await.unwrap();
+        let writes = [
+            (id(), storage.begin(&id(), WriteOptions::new()).await.unwrap()),
+            (missing.clone(), storage.begin(&missing, WriteOptions::new()).await.unwrap()),
+        ];
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+        fails(set(&storage, CONTENT), ErrorKind::Quota).await;
+        assert!(storage.invalidate(&id()).await.unwrap());
+        assert!(!storage.invalidate(&missing).await.unwrap());
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+        for (id, writer) in writes {
+            refused(writer.commit().await, ErrorKind::Conflict);
+            assert!(storage.get(&id).await.unwrap().is_none());
+        }
+    });
+}
+
+#[test]
 fn a_replica_which_takes_no_writes() {
     let server = Server::start(&["--repl-diskless-sync-delay", "0"]);
     let storage = impatient(server.client());
