@@ -126,13 +126,13 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
 
     /// The fill of this session that is under way, or one that starts here.
     fn fill(&self, id: &SessionId, whole: bool) -> Result<SharedFuture<Fill>, Error> {
-        self.state.join(id, self.state.now()?, |number| {
+        let as_of = self.state.now()?;
+        self.state.join(id, as_of, |number| {
             let (state, delegate, id) = (Arc::clone(&self.state), Arc::clone(&self.delegate), id.clone());
             // Made here, so that it goes with a fill that is never polled as well.
             let filling = Filling::begin(&state, &id, number);
             let fill: Fill = Box::pin(async move {
                 let asked = async {
-                    let as_of = state.now()?;
                     let answer = if whole {
                         ask_whole(&*delegate, &id, as_of, &state).await?
                     } else {
