@@ -251,6 +251,27 @@ fn a_connection_that_stalls() {
 }
 
 #[test]
+fn c9_a_logout_that_arrives_late_ends_nothing_newer() {
+    let server = Server::start(&[]);
+    let proxy = Proxy::to(server.port);
+    let (through, direct) = (impatient(proxy.client()), impatient(server.client()));
+    run(async move {
+        through.set(&id(), "before".into(), tagged("ada")).await.unwrap();
+        // The server knows the script.
+        through.invalidate(&SessionId::new("other").unwrap()).await.unwrap();
+        proxy.stall();
+        fails(through.invalidate(&id()), ErrorKind::Storage).await;
+        fails(through.invalidate_tagged("ada"), ErrorKind::Storage).await;
+        set(&direct, CONTENT).await.unwrap();
+        proxy.go_on();
+        works(&through).await;
+        assert_eq!(get(&direct).await.unwrap().unwrap(), CONTENT);
+        assert!(through.invalidate(&id()).await.unwrap());
+        assert_eq!(get(&direct).await.unwrap(), None);
+    });
+}
+
+#[test]
 fn a_connection_that_is_cut() {
     let server = Server::start(&[]);
     let proxy = Proxy::to(server.port);

@@ -21,6 +21,7 @@ for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries }
       await storage.get(id);
       revision = await storage.set(id, "as it was seen");
       await storage.touch(id);
+      await storage.write(id, (channel) => channel.getWriter().write(new Uint8Array(1)));
       await storage.invalidate("other");
       const many = Array.from({ length: 64 }, (_, at) => `${id}, ${at}`);
       await Promise.all(many.map((each) => storage.set(each, "content")));
