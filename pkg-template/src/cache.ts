@@ -1,8 +1,10 @@
 import { checkChanges, keepCoherent, type Changes } from "./coherence.js";
 import { capabilitiesOf, checkDelegate, declareBuiltIn, delegateCore } from "./delegate.js";
+import { SessionError } from "./error.js";
 import { checkLimit, checkStorageOptions, invalid, timeoutNumber } from "./options.js";
 import { CoreStorage, notJson } from "./storage.js";
 import type { CacheOptions, CacheStats, SessionInfo, SessionStorage, StorageCapabilities } from "./types.js";
+import { timed } from "./timed.js";
 import { core } from "./wasm.js";
 import type { CacheCore, StorageCore } from "./wasm/sessile.js";
 import { answer, cell, copyAt, decodeAt, placeId } from "./window.js";
@@ -19,7 +21,7 @@ const ASK = 1;
  *
  * Conditional writes and the finality of an invalidate are the delegate's work, also between processes. But what another
  * process wrote or invalidated is seen here only when the entry leaves: after `absoluteTimeout` at the latest, which is
- * one minute over a shared storage, or as soon as `changes` tells of it. So a cache does not declare itself `shared`; who is
+ * one minute over a shared storage or one without conditional writes, or as soon as `changes` tells of it. So a cache does not declare itself `shared`; who is
  * told of changes in another way calls `forget`. Modelled on Ktor's `CacheStorage`; closing it closes the delegate.
  *
  * @example
@@ -100,9 +102,20 @@ export class CacheStorage extends CoreStorage {
     return (this.#core ??= this.#open());
   }
 
+  /** A closed cache has nothing to forget. */
+  #changedLate(id: string | undefined): void {
+    try {
+      this.forget(id);
+    } catch (error) {
+      if (!(error instanceof SessionError) || error.code !== "ERR_SESSION_CLOSED") throw error;
+    }
+  }
+
   #open(): CacheCore {
-    const { idle, absolute, bytes, sessions, entryBytes, skipEqualWrites, clock } = this.#options;
-    const delegate = delegateCore(this.#delegate);
+    const { idle, absolute, bytes, sessions, entryBytes, skipEqualWrites, clock, timeout } = this.#options;
+    const delegate = delegateCore(this.#delegate, (own) =>
+      timed(own, timeout, (id) => this.#changedLate(id)),
+    );
     const { CacheCore } = core();
     return new CacheCore(delegate, idle, absolute, bytes, sessions, entryBytes, skipEqualWrites, clock);
   }
@@ -134,11 +147,12 @@ interface CheckedCacheOptions {
   readonly skipEqualWrites: boolean;
   readonly clock: () => number;
   readonly changes: Changes | undefined;
+  readonly timeout: number;
 }
 
 function checkCacheOptions(options: CacheOptions): CheckedCacheOptions {
   const { clock } = checkStorageOptions(options);
-  const { idleTimeout, absoluteTimeout, skipEqualWrites = false } = options;
+  const { idleTimeout, absoluteTimeout, skipEqualWrites = false, timeout = "30s" } = options;
   if (typeof skipEqualWrites !== "boolean") throw invalid("skipEqualWrites must be true or false");
   return {
     idle: timeoutNumber(idleTimeout, "idleTimeout"),
@@ -149,5 +163,6 @@ function checkCacheOptions(options: CacheOptions): CheckedCacheOptions {
     skipEqualWrites,
     clock,
     changes: checkChanges(options.changes),
+    timeout: timeoutNumber(timeout, "timeout"),
   };
 }

@@ -31,22 +31,23 @@ const CHANGING = ["write", "set", "setJson", "touch", "invalidate"] as const;
  * @returns what ends it
  */
 export function keepCoherent(cache: Cache, changes: Changes, most: number): () => void {
-  const names = new Map<string, string>();
+  let isOver = false;
+  const notes = new Map<string, { readonly name: string }>();
   const ids = new Map<string, string>();
-  const note = (id: unknown): string | undefined => {
+  const note = (id: unknown): { readonly name: string } | undefined => {
     if (typeof id !== "string") return undefined;
-    const known = names.get(id);
+    const known = notes.get(id);
     if (known !== undefined) return known;
-    const name = changes.nameOf(id);
-    names.set(id, name);
-    ids.set(name, id);
-    for (const [oldest, itsName] of names) {
-      if (names.size <= most) break;
-      names.delete(oldest);
-      ids.delete(itsName);
+    const fresh = { name: changes.nameOf(id) };
+    notes.set(id, fresh);
+    ids.set(fresh.name, id);
+    for (const [oldest, { name }] of notes) {
+      if (notes.size <= most) break;
+      notes.delete(oldest);
+      ids.delete(name);
       cache.forget(oldest);
     }
-    return name;
+    return fresh;
   };
   type Method = (id: unknown, ...rest: unknown[]) => Promise<unknown>;
   const methods = cache as unknown as Record<string, Method>;
@@ -60,12 +61,16 @@ export function keepCoherent(cache: Cache, changes: Changes, most: number): () =
   for (const method of CHANGING) {
     const own = (methods[method] as Method).bind(cache);
     methods[method] = async (id, ...rest) => {
-      const name = note(id);
+      const noted = note(id);
       try {
         return await own(id, ...rest);
       } finally {
-        // Also where it failed: what has come of it is not known then.
-        if (name !== undefined) changes.publish?.(name);
+        if (noted !== undefined) {
+          // What was told while the name was not known is missing in what the cache has kept of this.
+          if (!isOver && notes.get(id as string) !== noted) cache.forget(id as string);
+          // Also where it failed: what has come of it is not known then.
+          changes.publish?.(noted.name);
+        }
       }
     };
   }
@@ -77,7 +82,6 @@ export function keepCoherent(cache: Cache, changes: Changes, most: number): () =
       changes.publish?.(undefined);
     }
   };
-  let isOver = false;
   const end = changes.subscribe((name) => {
     if (isOver) return;
     if (name === undefined) return cache.forget();

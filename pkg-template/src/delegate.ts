@@ -1,6 +1,7 @@
+import { SessionError } from "./error.js";
 import { invalid } from "./options.js";
 import { CoreStorage } from "./storage.js";
-import type { SessionStorage, StorageCapabilities } from "./types.js";
+import type { BuiltInStorage, SessionStorage, StorageCapabilities } from "./types.js";
 import { core } from "./wasm.js";
 import type { StorageCore } from "./wasm/sessile.js";
 
@@ -50,11 +51,28 @@ export function capabilitiesOf(storage: SessionStorage): StorageCapabilities {
   };
 }
 
-/** A storage as the core sees it: without a way through JavaScript where it is one of our own. */
-export function delegateCore(storage: SessionStorage): StorageCore {
+/**
+ * A storage as the core sees it: without a way through JavaScript where it is one of our own.
+ *
+ * @param guarded what the core is to call in the place of one that is not
+ */
+export function delegateCore(storage: SessionStorage, guarded = (own: SessionStorage) => own): StorageCore {
   if (storage instanceof CoreStorage && isUnchanged(storage)) return CoreStorage.coreOf(storage);
   const { streams, conditional, tags, durable, shared } = capabilitiesOf(storage);
-  return core().customStorage(storage, streams, conditional, tags, durable, shared);
+  const own = guarded(storage);
+  const list = (tag: string): Promise<unknown[]> => listed(own as Partial<BuiltInStorage>, tag);
+  return core().customStorage(own, list, streams, conditional, tags, durable, shared);
+}
+
+async function listed(storage: Partial<BuiltInStorage>, tag: string): Promise<unknown[]> {
+  if (typeof storage.listTagged !== "function")
+    throw new SessionError("ERR_SESSION_UNSUPPORTED", "the storage keeps no tags");
+  const infos = storage.listTagged(tag) as AsyncIterable<unknown> | undefined;
+  if (infos?.[Symbol.asyncIterator] === undefined)
+    throw new SessionError("ERR_SESSION_STORAGE", "listTagged() must give an async iterable");
+  const found: unknown[] = [];
+  for await (const info of infos) found.push(info);
+  return found;
 }
 
 /** Whether no method of a built-in class was replaced, in a subclass or in the object itself. */

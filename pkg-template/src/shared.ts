@@ -3,6 +3,7 @@ import { toMillis } from "./duration.js";
 import { SessionError } from "./error.js";
 import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
 import { CoreStorage } from "./storage.js";
+import { withTimeout } from "./timeout.js";
 import type { NewRecord, SharedOptions, StorageCapabilities, VersionedRecord } from "./types.js";
 import { core } from "./wasm.js";
 import type { StorageCore } from "./wasm/sessile.js";
@@ -169,19 +170,4 @@ function isCount(number: unknown): boolean {
 
 function rubbish(message: string): SessionError {
   return new SessionError("ERR_SESSION_STORAGE", message);
-}
-
-async function withTimeout<T>(answer: Promise<T>, millis: number): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => {
-      const message = `no answer after ${millis} ms; what was asked for may have happened or not`;
-      reject(new SessionError("ERR_SESSION_STORAGE", message));
-    }, millis);
-  });
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,6 +1,8 @@
 import { declareBuiltIn } from "./delegate.js";
+import { toMillis } from "./duration.js";
 import { checkStorageOptions, invalid, type CheckedStorageOptions } from "./options.js";
 import { CoreStorage } from "./storage.js";
+import { Patience, withTimeout } from "./timeout.js";
 import type { SimplifiedOptions, StorageCapabilities } from "./types.js";
 import { core } from "./wasm.js";
 import type { StorageCore } from "./wasm/sessile.js";
@@ -46,16 +48,20 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
   readonly capabilities: StorageCapabilities;
 
   readonly #options: CheckedStorageOptions;
+  readonly #timeout: number;
+  /** What was given up and has not ended: nobody may come between it and its end, or it would undo what came later. */
+  readonly #givenUp = new Map<string, Promise<void>>();
   #storage: StorageCore | undefined;
 
   /** Throws `ERR_SESSION_INVALID_OPTION` for an option that makes no sense. */
   constructor(options: SimplifiedOptions = {}) {
     super();
-    const { exclusive = false, durable = false } = options;
+    const { exclusive = false, durable = false, timeout = "10s" } = options;
     if (typeof exclusive !== "boolean" || typeof durable !== "boolean") {
       throw invalid("exclusive and durable must be true or false");
     }
     this.#options = checkStorageOptions(options);
+    this.#timeout = toMillis(timeout, "timeout");
     this.capabilities = Object.freeze({
       streams: false,
       conditional: exclusive,
@@ -81,10 +87,26 @@ export abstract class SimplifiedSessionStorage extends CoreStorage {
   #open(): StorageCore {
     const { idle, absolute, sessionBytes, clock } = this.#options;
     const { conditional, durable } = this.capabilities;
-    const load = (key: string): Promise<Uint8Array | null> => this.load(key);
+    const load = (key: string): Promise<Uint8Array | null> => withTimeout(this.load(key), this.#timeout);
     const store = (key: string, data: Uint8Array | null, expiresAt: number | null): Promise<void> =>
-      this.store(key, data, expiresAt);
+      this.#store(key, data, expiresAt);
     return core().simplifiedStorage(load, store, idle, absolute, sessionBytes, conditional, durable, clock);
+  }
+
+  async #store(key: string, data: Uint8Array | null, expiresAt: number | null): Promise<void> {
+    const before = this.#givenUp.get(key);
+    if (before !== undefined) await withTimeout(before, this.#timeout);
+    const patience = new Patience(this.#timeout);
+    const stored = this.store(key, data, expiresAt);
+    try {
+      await withTimeout(stored, this.#timeout, patience);
+    } catch (error) {
+      if (patience.isOver) {
+        const ended = (): void => void this.#givenUp.delete(key);
+        this.#givenUp.set(key, Promise.resolve(stored).then(ended, ended));
+      }
+      throw error;
+    }
   }
 }
 

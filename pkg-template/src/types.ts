@@ -194,7 +194,8 @@ export interface CacheOptions {
   idleTimeout?: Duration | null | undefined;
   /**
    * An entry is asked for again at this age, however often it is read. It bounds how long a change that others made in
-   * a shared storage stays unseen. Default: one minute over a shared storage, or one that does not say; elsewhere none.
+   * a shared storage stays unseen. Default: one minute over a shared storage, one that does not say, or one without conditional
+   * writes; elsewhere none.
    */
   absoluteTimeout?: Duration | null | undefined;
   /** The most bytes of ids, contents and tags that are kept. Default: 64 MiB. */
@@ -205,9 +206,15 @@ export interface CacheOptions {
   maxEntryBytes?: number | undefined;
   /**
    * A whole write of what the cache knows to be there already becomes a touch: no content is sent, and the revision
-   * stays. Has no effect over a shared storage, where others may have written meanwhile. Default: false.
+   * stays. Has no effect over a shared storage or one without conditional writes, where others may have written meanwhile, nor
+   * where there is no `touch`. Default: false.
    */
   skipEqualWrites?: boolean | undefined;
+  /**
+   * How long each call of a delegate that is no built-in storage may take, or each piece of its streams; after that, the caller gets
+   * `ERR_SESSION_STORAGE`, and cannot know whether it happened. Default: 30 seconds; `null` for no bound.
+   */
+  timeout?: Duration | null | undefined;
   /** Where time comes from; it must be the delegate's own. Default: `Date.now`. */
   clock?: (() => number) | undefined;
   /** Tells what others have changed, so that it leaves the cache at once and not at its age: see {@link Changes}. Default: none. */
@@ -273,4 +280,9 @@ export interface SimplifiedOptions extends StorageOptions {
   exclusive?: boolean | undefined;
   /** Declares that the medium outlives the process. Default: false. */
   durable?: boolean | undefined;
+  /**
+   * How long each call of your methods may take; after that, the caller gets `ERR_SESSION_STORAGE`, and cannot know whether it
+   * happened. While a `store` that took longer is still at work, other writes of its session fail alike. Default: 10 seconds.
+   */
+  timeout?: Duration | undefined;
 }

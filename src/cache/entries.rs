@@ -31,6 +31,14 @@ pub(crate) struct Cached {
     pub(crate) info: SessionInfo,
     /// When the delegate was asked.
     pub(crate) as_of: Timestamp,
+    /// The end of its life as the delegate has told it. It may have ignored a touch since.
+    ends: Option<Timestamp>,
+}
+
+impl Cached {
+    pub(super) fn new(content: Bytes, info: SessionInfo, as_of: Timestamp) -> Self {
+        Self { content, ends: info.expires_at, info, as_of }
+    }
 }
 
 /// What is known of an id.
@@ -112,7 +120,7 @@ impl Entries {
 
     /// Keeps what was read, written or touched. A cache never outlives the deadline of what it holds.
     pub(super) fn put(&mut self, id: &str, session: Cached, used: Timestamp) {
-        let deadline = session.info.expires_at.map_or(u64::MAX, Timestamp::as_millis);
+        let deadline = session.ends.map_or(u64::MAX, Timestamp::as_millis);
         let age = self.ages.absolute;
         self.keep(id, session.as_of, used, (age, deadline), Known::Session(session));
     }

@@ -25,7 +25,7 @@ use self::{
 use crate::{
     channel::{SessionReader, SessionWriter},
     clock::Timestamp,
-    error::Error,
+    error::{Error, ErrorKind},
     expiry::Timeout,
     id::SessionId,
     maybe_send::BoxFuture,
@@ -44,6 +44,11 @@ use crate::{
 /// processes. But what *another* process wrote or invalidated is seen here only when the entry leaves: after
 /// [`absolute_timeout`](CacheOptions::absolute_timeout) at the latest, which is one minute over a shared storage. So a
 /// cache does not declare itself `shared`. [`forget`](Self::forget) is for those who are told of changes in another way.
+/// A storage without conditional writes counts as shared here: it does not know of others who write.
+///
+/// # A delegate that hangs
+/// The cache has no timers: a call ends when the delegate answers or its caller drops it. But a read that comes ten seconds after
+/// the one that it would wait with asks the delegate anew.
 ///
 /// Modelled on Ktor's `CacheStorage`. Closing it closes the delegate.
 ///
@@ -89,7 +94,7 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) for a timeout or a bound of zero, or a timeout of more than
     /// 100 years.
     pub fn new(delegate: S, options: CacheOptions) -> Result<Self, Error> {
-        let state = State::new(options, delegate.capabilities().shared)?;
+        let state = State::new(options, is_shared(&delegate))?;
         Ok(Self { delegate: Arc::new(delegate), state: Arc::new(state) })
     }
 
@@ -121,13 +126,13 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
 
     /// The fill of this session that is under way, or one that starts here.
     fn fill(&self, id: &SessionId, whole: bool) -> Result<SharedFuture<Fill>, Error> {
-        self.state.join(id, |number| {
+        let as_of = self.state.now()?;
+        self.state.join(id, as_of, |number| {
             let (state, delegate, id) = (Arc::clone(&self.state), Arc::clone(&self.delegate), id.clone());
             // Made here, so that it goes with a fill that is never polled as well.
             let filling = Filling::begin(&state, &id, number);
             let fill: Fill = Box::pin(async move {
                 let asked = async {
-                    let as_of = state.now()?;
                     let answer = if whole {
                         ask_whole(&*delegate, &id, as_of, &state).await?
                     } else {
@@ -144,7 +149,7 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
 
     /// The cached session that a write would only write again.
     fn equal(&self, id: &SessionId, content: &[u8], options: &WriteOptions) -> Result<Option<Cached>, Error> {
-        if !self.state.options().skip_equal_writes || self.delegate.capabilities().shared {
+        if !self.state.options().skip_equal_writes || is_shared(&*self.delegate) {
             return Ok(None);
         }
         let now = self.state.now()?;
@@ -177,7 +182,13 @@ impl<S: SessionStorage + 'static> CacheStorage<S> {
     }
 }
 
-/// When a session ends that has just been touched.
+/// Whether others may write without the delegate's knowing.
+fn is_shared(delegate: &impl SessionStorage) -> bool {
+    let Capabilities { shared, conditional, .. } = delegate.capabilities();
+    shared || !conditional
+}
+
+/// When a session ends that has just been touched, unless the delegate has ignored it.
 fn renewed(info: &SessionInfo, now: Timestamp) -> Option<Timestamp> {
     let after = |begin: Timestamp, timeout: Option<std::time::Duration>| {
         let millis = u64::try_from(timeout?.as_millis()).unwrap_or(u64::MAX);
@@ -202,7 +213,7 @@ async fn ask_whole(
     // A copy, since it may be a small part of something large, which would stay with it.
     let is_kept = state.is_kept(content.len() as u64);
     let content = if is_kept { Bytes::copy_from_slice(&content) } else { content };
-    Ok(Filled::Session(Cached { content, info, as_of }))
+    Ok(Filled::Session(Cached::new(content, info, as_of)))
 }
 
 /// Reads no more than the cache would keep.
@@ -226,7 +237,7 @@ async fn ask_stream(
     let info = reader.info().clone();
     Ok(if state.is_kept(content.len() as u64) {
         content.shrink_to_fit();
-        Filled::Session(Cached { content: content.into(), info, as_of })
+        Filled::Session(Cached::new(content.into(), info, as_of))
     } else {
         too_large(SessionReader::new(info, Cursor::new(content).chain(reader)))
     })
@@ -315,11 +326,14 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
     ) -> BoxFuture<'a, Result<Committed, Error>> {
         Box::pin(async move {
             // Another thread may have written in between: then what was touched is not what was found equal.
-            if let Some(equal) = self.equal(id, &content, &options)?
-                && let (true, Some(renewed)) = self.renew(id).await?
-                && renewed.info.revision == equal.info.revision
-            {
-                return Ok(renewed.info.into());
+            if let Some(equal) = self.equal(id, &content, &options)? {
+                match self.renew(id).await {
+                    Ok((true, Some(renewed))) if renewed.info.revision == equal.info.revision => {
+                        return Ok(renewed.info.into());
+                    }
+                    Err(error) if error.kind() != ErrorKind::Unsupported => return Err(error),
+                    _ => {}
+                }
             }
             let as_of = self.state.now()?;
             let change = Change::write(&self.state, id)?;
@@ -327,7 +341,7 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
             let kept = self.state.is_kept(content.len() as u64).then(|| Bytes::copy_from_slice(&content));
             let committed = self.delegate.set(id, content, options).await?;
             if let (Some(info), Some(content)) = (&committed.info, kept) {
-                change.done(Cached { content, info: info.clone(), as_of }, as_of);
+                change.done(Cached::new(content, info.clone(), as_of), as_of);
             }
             Ok(committed)
         })
@@ -355,7 +369,7 @@ impl<S: SessionStorage + 'static> SessionStorage for CacheStorage<S> {
         Box::pin(async move {
             Tags::check(tag)?;
             // Others may have given the tag to sessions that are kept here without it.
-            let known = (!self.delegate.capabilities().shared).then(|| tag.to_owned());
+            let known = (!is_shared(&*self.delegate)).then(|| tag.to_owned());
             let _change = WideChange::begin(&self.state, known)?;
             self.delegate.invalidate_tagged(tag).await
         })

@@ -53,7 +53,8 @@ impl CacheOptions {
     }
 
     /// An entry is asked for again at this age, however often it is read. It bounds how long a change that others
-    /// made in a shared storage stays unseen: one minute there unless said otherwise, and no bound elsewhere.
+    /// made in a shared storage, or one without conditional writes, stays unseen: one minute there unless said otherwise, and no
+    /// bound elsewhere.
     #[must_use]
     pub fn absolute_timeout(mut self, timeout: impl Into<Timeout>) -> Self {
         self.absolute = timeout.into();
@@ -90,7 +91,8 @@ impl CacheOptions {
     }
 
     /// A whole write of what the cache knows to be there already becomes a touch: no content is sent, and the
-    /// revision stays. Has no effect over a shared storage, where others may have written meanwhile.
+    /// revision stays. Has no effect over a shared storage, where others may have written meanwhile, nor where there are no
+    /// touches.
     #[must_use]
     pub fn skip_equal_writes(mut self) -> Self {
         self.skip_equal_writes = true;

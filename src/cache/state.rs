@@ -103,8 +103,12 @@ impl Open {
     }
 }
 
+/// Nobody waits with a fill that began longer ago, in milliseconds.
+const PATIENCE: u64 = 10_000;
+
 struct Running {
     number: u64,
+    began: Timestamp,
     fill: WeakShared<Fill>,
 }
 
@@ -153,16 +157,19 @@ impl State {
         self.with(|open| Ok(open.entries.peek(id, now).map(look)))
     }
 
-    /// Joins the fill of this session that is under way, or starts one.
+    /// Joins the fill of this session that is under way, or starts one: also in the place of one that seems to hang.
     pub(super) fn join(
         &self,
         id: &SessionId,
+        now: Timestamp,
         start: impl FnOnce(u64) -> SharedFuture<Fill>,
     ) -> Result<SharedFuture<Fill>, Error> {
         self.with(|open| {
             open.counted.misses += 1;
             // One that was given up by all who waited for it is no more.
-            if let Some(fill) = open.fills.get(id).and_then(|running| running.fill.upgrade()) {
+            let young =
+                |running: &&Running| now.as_millis() < running.began.as_millis().saturating_add(PATIENCE);
+            if let Some(fill) = open.fills.get(id).filter(young).and_then(|running| running.fill.upgrade()) {
                 return Ok(fill);
             }
             open.last_fill += 1;
@@ -170,7 +177,7 @@ impl State {
             let fill = start(open.last_fill);
             // Not polled yet, so it is not done, and can be named weakly.
             if let Some(weak) = fill.downgrade() {
-                open.fills.insert(id.clone(), Running { number: open.last_fill, fill: weak });
+                open.fills.insert(id.clone(), Running { number: open.last_fill, began: now, fill: weak });
             }
             Ok(fill)
         })

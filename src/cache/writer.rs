@@ -41,7 +41,7 @@ impl CachingWriter {
         if let (Some(info), Some(mut content)) = (&committed.info, self.content) {
             // It grew by more than was written to it, and only that is counted.
             content.shrink_to_fit();
-            change.done(Cached { content: content.into(), info: info.clone(), as_of }, as_of);
+            change.done(Cached::new(content.into(), info.clone(), as_of), as_of);
         }
         Ok(committed)
     }

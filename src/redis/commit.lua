@@ -1,6 +1,6 @@
 -- KEYS: for each commit the session, and the tags' indexes where they lie on the same server. ARGV: for each the request with the
 -- tags, and the content. Answers for each the server's time, or what stands against the write: `late` with the time, `conflict`,
--- `fenced`, `lost`, `error` with its text.
+-- `fenced`, `slow`, `lost`, `error` with its text.
 local server = server_time()
 
 local NONE = string.rep('\0', 24)
@@ -9,7 +9,7 @@ local function has(flags, flag) return flags % (2 * flag) >= flag end
 local function commit(at, request, content)
   local key = KEYS[at]
   local flags, given_now, deadline, idle, absolute, default_idle, default_absolute, length, crc, tags_crc, revision, lineage,
-    expected, seen, pieces, indexes, tags_at = struct.unpack('<BdddddddI4I4c16c8c16c8I4H', request)
+    expected, seen, pieces, indexes, began, tags_at = struct.unpack('<BdddddddI4I4c16c8c16c8I4Hd', request)
   local given = has(flags, 1)
   local now = given and given_now or server
   local old = read(key)
@@ -18,6 +18,8 @@ local function commit(at, request, content)
   -- A client that lost its connection may send a command twice, and the second may come late.
   if known and string.find(old.written, mark, 1, true) then return server end
   if server > deadline then return { 'late', server } end
+  -- What would stand against it may be gone.
+  if has(flags, 8) and server - began > TOMBSTONE then return { 'slow' } end
   local alive = is_alive(old, now)
   if has(flags, 8) and known and old.lineage ~= seen and is_fence(old) then return { 'fenced' } end
   if has(flags, 2) and alive then return { 'conflict' } end

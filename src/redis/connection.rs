@@ -1,8 +1,9 @@
 //! Commands over a connection of the user's, each of which is answered or fails within a time.
 
 use std::{
+    collections::HashMap,
     pin::pin,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -15,6 +16,7 @@ use super::{
     deadlines::Deadlines,
     failure::{failure, is_unknown_script, may_pass, no_answer, unexpected},
     scripts::{Script, TIME},
+    slot::slot_of,
 };
 use crate::{error::Error, maybe_send::BoxFuture};
 
@@ -39,7 +41,9 @@ pub(super) struct Connection {
     link: Box<dyn Link>,
     timeout: Duration,
     deadlines: Deadlines,
-    server_time: Mutex<Option<ServerTime>>,
+    is_cluster: bool,
+    /// What was told of the servers' clocks: for each slot of a cluster, since a connection does not say which server has it.
+    clocks: Mutex<HashMap<u16, ServerTime>>,
 }
 
 /// What a reply told of the server's time, in milliseconds, and when it came.
@@ -69,12 +73,14 @@ impl Connection {
     pub(super) fn new(
         connection: impl ConnectionLike + Clone + Send + Sync + 'static,
         timeout: Duration,
+        is_cluster: bool,
     ) -> Self {
         Self {
             link: Box::new(connection),
             timeout,
             deadlines: Deadlines::new(timeout),
-            server_time: Mutex::new(None),
+            is_cluster,
+            clocks: Mutex::default(),
         }
     }
 
@@ -124,10 +130,10 @@ impl Connection {
         number(&self.run(script, keys, arguments, until).await?)
     }
 
-    /// The server's time, in milliseconds, at which `until` has not come here yet. What is estimated is never later than the
+    /// The time of the server that has this key, in milliseconds, at which `until` has not come here yet. What is estimated is never later than the
     /// truth, but for how much two clocks differ over ten minutes. A server whose time is not known is asked first.
     pub(super) async fn deadline_there(&self, until: Instant, key: &str) -> Result<f64, Error> {
-        let known = *self.server_time.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.clocks().get(&self.clock_of(key)).copied();
         if let Some(known) = known.filter(|known| known.at.elapsed() < TRUSTED) {
             return Ok(known.millis + millis_between(known.at, until));
         }
@@ -139,14 +145,21 @@ impl Connection {
     pub(super) async fn server_time(&self, key: &str, until: Instant) -> Result<f64, Error> {
         let time = self.command(call("EVAL", TIME, &[key], &[]), until).await?;
         let millis = to_double(number(&time)?);
-        self.learn(millis);
+        self.learn(millis, key);
         Ok(millis)
     }
 
-    /// A reply that has just come told the server's time.
-    pub(super) fn learn(&self, millis: f64) {
-        let mut known = self.server_time.lock().unwrap_or_else(PoisonError::into_inner);
-        *known = Some(ServerTime { at: Instant::now(), millis });
+    /// A reply that has just come told the time of the server that has this key.
+    pub(super) fn learn(&self, millis: f64, key: &str) {
+        self.clocks().insert(self.clock_of(key), ServerTime { at: Instant::now(), millis });
+    }
+
+    fn clock_of(&self, key: &str) -> u16 {
+        if self.is_cluster { slot_of(key) } else { 0 }
+    }
+
+    fn clocks(&self) -> MutexGuard<'_, HashMap<u16, ServerTime>> {
+        self.clocks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is given up when its time is over, whatever commands it has sent.
@@ -163,8 +176,13 @@ impl Connection {
                 Either::Left((Ok(reply), _)) => return Ok(reply),
                 Either::Left((Err(error), _)) if !may_pass(&error) => return Err(Trouble::Failed(error)),
                 Either::Left((Err(error), _)) => failed = Some(error),
-                Either::Right(_) => break,
+                Either::Right(_) => {
+                    self.clocks().clear();
+                    break;
+                }
             }
+            // Another server may take over, whose clock nobody here knows.
+            self.clocks().clear();
             if attempt > 0 {
                 // Some connections refuse at once until they are there again.
                 Delay::new(PAUSE).await;

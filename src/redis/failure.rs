@@ -75,7 +75,7 @@ pub(super) fn unexpected() -> Error {
     storage("the server's answer is none that its commands have; is it a Redis or a Valkey?")
 }
 
-/// Why a commit was not done.
+/// Why something was not done.
 pub(super) fn not_committed(why: &[u8]) -> Error {
     match why {
         b"conflict" => {
@@ -83,8 +83,9 @@ pub(super) fn not_committed(why: &[u8]) -> Error {
         }
         b"fenced" => crate::fence::fenced(),
         b"late" => storage(
-            "the write came to the server too late and was not done, unless an earlier answer of the server was lost",
+            "what was asked came to the server too late and was not done, unless an earlier answer of the server was lost",
         ),
+        b"slow" => slow(),
         _ => storage("pieces of the write were lost on the server; try again"),
     }
 }

@@ -8,6 +8,7 @@ mod options;
 mod pieces;
 mod record;
 mod scripts;
+mod slot;
 mod tags;
 mod write;
 
@@ -29,8 +30,8 @@ use self::{
     connection::Connection,
     given_up::GivenUp,
     pieces::{ContentWriter, INLINE, PiecesReader},
-    record::{HEADER, Head, Lineage, Record, lineage_in},
-    scripts::{INVALIDATE, TOUCH},
+    record::{HEADER, Head, Lineage, Record},
+    scripts::TOUCH,
     write::touched,
 };
 use crate::{
@@ -133,7 +134,7 @@ impl RedisStorage {
     ) -> Result<Self, Error> {
         options.check()?;
         let shared = Shared {
-            connection: Connection::new(connection, options.timeout),
+            connection: Connection::new(connection, options.timeout, is_cluster),
             is_cluster,
             defaults: options.defaults,
             clock: options.clock,
@@ -226,11 +227,6 @@ impl Shared {
     async fn start(&self, key: &str, length: usize) -> Result<Bytes, Error> {
         let range = cmd("GETRANGE").arg(key).arg(0).arg(length - 1).take();
         Ok(self.connection.bytes(range).await?.unwrap_or_default())
-    }
-
-    /// What a write takes note of when it begins.
-    async fn lineage(&self, key: &str) -> Result<Lineage, Error> {
-        Ok(lineage_in(&self.start(key, HEADER).await?))
     }
 
     /// What is over by the server's time is not there; but some records stay longer, and a clock may have been given.
@@ -361,10 +357,8 @@ impl SessionStorage for RedisStorage {
     fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
         Box::pin(async move {
             self.shared.check_open()?;
-            let (key, now, lineage) = (self.shared.key(id), self.shared.given()?, fence_lineage()?);
-            let connection = &self.shared.connection;
-            let arguments = [now.as_bytes(), &lineage, b""];
-            Ok(connection.number(&INVALIDATE, &[&key], &arguments, connection.deadline()).await? == 1)
+            let (key, now) = (self.shared.key(id), self.shared.given()?);
+            self.shared.end(&key, &now, fence_lineage()?, "").await
         })
     }
 

@@ -15,7 +15,7 @@ use redis::cmd;
 use super::{
     Shared,
     failure::slow,
-    record::{Head, Lineage, open_piece, seal_piece},
+    record::{Head, Seen, open_piece, seal_piece},
     scripts::{HOLD, STAGE},
     write::Written,
 };
@@ -45,7 +45,7 @@ pub(super) struct ContentWriter {
     shared: Arc<Shared>,
     key: String,
     options: WriteOptions,
-    seen: Lineage,
+    seen: Seen,
     began: Instant,
     revision: [u8; 16],
     staged: Staged,
@@ -72,7 +72,7 @@ impl ContentWriter {
     ) -> Result<Self, Error> {
         let began = Instant::now();
         let revision = super::random()?;
-        let seen = shared.lineage(&key).await?;
+        let seen = shared.seen(&key).await?;
         let staged =
             Staged { shared: Arc::clone(shared), key: pieces_key(&key, revision), count: 0, is_kept: false };
         let (piece, shared) = (vec![0; SUM], Arc::clone(shared));

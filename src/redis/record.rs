@@ -155,6 +155,14 @@ pub(super) fn revision_text(revision: &[u8; 16]) -> Revision {
     Revision::new(Base64UrlUnpadded::encode_string(revision))
 }
 
+/// What a write has found when it began.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) lineage: Lineage,
+    /// When that was, by the server's time, in milliseconds.
+    pub(super) began: f64,
+}
+
 /// What a commit asks of the server's script.
 pub(super) struct CommitRequest<'a> {
     /// The time of a clock that was given.
@@ -169,7 +177,7 @@ pub(super) struct CommitRequest<'a> {
     pub(super) revision: [u8; 16],
     pub(super) lineage: Lineage,
     /// Given by a write that began before it commits.
-    pub(super) seen: Option<Lineage>,
+    pub(super) seen: Option<Seen>,
     /// Absent where the content lies in pieces.
     pub(super) content: Option<&'a [u8]>,
     pub(super) length: u64,
@@ -196,7 +204,7 @@ impl CommitRequest<'_> {
         ];
         let flags = flags.into_iter().rev().fold(0, |flags, flag| flags << 1 | u8::from(flag));
         let tags = self.tags.unwrap_or_default();
-        let mut bytes = Vec::with_capacity(119 + tags.len());
+        let mut bytes = Vec::with_capacity(127 + tags.len());
         bytes.push(flags);
         for double in [
             self.now.map_or(0.0, |now| double(now.as_millis())),
@@ -214,9 +222,11 @@ impl CommitRequest<'_> {
         bytes.extend_from_slice(&self.revision);
         bytes.extend_from_slice(&self.lineage);
         bytes.extend_from_slice(&expected.unwrap_or_default());
-        bytes.extend_from_slice(&self.seen.unwrap_or_default());
+        let seen = self.seen.unwrap_or_default();
+        bytes.extend_from_slice(&seen.lineage);
         bytes.extend_from_slice(&self.pieces.to_le_bytes());
         bytes.extend_from_slice(&self.indexes.to_le_bytes());
+        bytes.extend_from_slice(&seen.began.to_le_bytes());
         bytes.extend_from_slice(tags);
         Ok(bytes)
     }

@@ -27,6 +27,7 @@ macro_rules! script {
 pub(super) static COMMIT: LazyLock<Script> = script!("times.lua", "record.lua", "each.lua", "commit.lua");
 pub(super) static INVALIDATE: LazyLock<Script> = script!("times.lua", "record.lua", "invalidate.lua");
 pub(super) static TOUCH: LazyLock<Script> = script!("times.lua", "record.lua", "each.lua", "touch.lua");
+pub(super) static BEGIN: LazyLock<Script> = script!("begin.lua");
 pub(super) static STAGE: LazyLock<Script> = script!("times.lua", "stage.lua");
 pub(super) static HOLD: LazyLock<Script> = script!("times.lua", "hold.lua");
 pub(super) static INDEX: LazyLock<Script> = script!("index.lua");

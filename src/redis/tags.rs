@@ -14,7 +14,7 @@ use super::{
     Shared,
     connection::Connection,
     failure::unexpected,
-    scripts::{INDEX, INVALIDATE, UNINDEX},
+    scripts::{INDEX, UNINDEX},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -68,11 +68,11 @@ impl Shared {
         let mut count = 0;
         let mut members = Members::of(self.index_key(tag));
         while let Some(names) = members.next(&self.connection).await? {
-            let arguments = [now.as_bytes(), &lineage, tag.as_bytes()];
             let mut failed = None;
-            for ended in join_all(names.iter().map(|name| self.end_one(name, arguments))).await {
+            let end_one = async |name: &String| self.end(&self.key_of_name(name), &now, lineage, tag).await;
+            for ended in join_all(names.iter().map(end_one)).await {
                 match ended {
-                    Ok(there) => count += u64::from(there == 1),
+                    Ok(there) => count += u64::from(there),
                     // Another program's value is no session.
                     Err(error) if error.kind() == ErrorKind::Corrupt => {}
                     Err(error) => failed = Some(error),
@@ -85,11 +85,6 @@ impl Shared {
             self.leave(tag, &names, self.connection.deadline()).await?;
         }
         Ok(count)
-    }
-
-    async fn end_one(&self, name: &str, arguments: [&[u8]; 3]) -> Result<i64, Error> {
-        let key = self.key_of_name(name);
-        self.connection.number(&INVALIDATE, &[&key], &arguments, self.connection.deadline()).await
     }
 
     /// Looks now and then, after a write, whether the oldest entries of an index are still true. The write itself has succeeded:

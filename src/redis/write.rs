@@ -7,8 +7,8 @@ use super::{
     Shared,
     connection::{number, to_double},
     failure::{not_committed, refused, unexpected},
-    record::{CommitRequest, Lineage, revision_text},
-    scripts::COMMIT,
+    record::{CommitRequest, Lineage, Seen, lineage_in, revision_text},
+    scripts::{BEGIN, COMMIT, INVALIDATE},
 };
 use crate::{
     error::Error,
@@ -25,7 +25,7 @@ pub(super) struct Written<'a> {
     pub(super) pieces: u32,
     pub(super) revision: [u8; 16],
     /// Given by a write that began before it commits.
-    pub(super) seen: Option<Lineage>,
+    pub(super) seen: Option<Seen>,
 }
 
 /// What came of a commit, and the server's time in milliseconds.
@@ -92,12 +92,12 @@ impl Shared {
             let reply = connection.run(&COMMIT, &keys, &[&request.to_bytes()?, content], until).await?;
             match answer(&reply)? {
                 Answer::Done(time) => {
-                    connection.learn(time);
+                    connection.learn(time, key);
                     break;
                 }
                 Answer::Late(_) if is_again => return Err(not_committed(b"late")),
                 // The server's clock was set, or another server has taken over: what was estimated is wrong.
-                Answer::Late(time) => connection.learn(time),
+                Answer::Late(time) => connection.learn(time, key),
             }
             is_again = true;
             request.deadline = connection.deadline_there(until, key).await?;
@@ -106,6 +106,43 @@ impl Shared {
             self.tidy_now_and_then(first, until).await;
         }
         Ok(revision_text(&written.revision).into())
+    }
+}
+
+impl Shared {
+    /// What a write takes note of when it begins.
+    pub(super) async fn seen(&self, key: &str) -> Result<Seen, Error> {
+        let connection = &self.connection;
+        let reply = connection.run(&BEGIN, &[key], &[], connection.deadline()).await?;
+        let Value::Array(answers) = reply else { return Err(unexpected()) };
+        let [Value::Int(time), Value::BulkString(header)] = &answers[..] else { return Err(unexpected()) };
+        let began = to_double(*time);
+        connection.learn(began, key);
+        Ok(Seen { lineage: lineage_in(header), began })
+    }
+
+    /// Ends a session, where it carries the tag unless that is empty. Says whether there was one. After the caller's time it is not
+    /// done, so that it ends none that is newer.
+    pub(super) async fn end(&self, key: &str, now: &str, lineage: Lineage, tag: &str) -> Result<bool, Error> {
+        let connection = &self.connection;
+        let until = connection.deadline();
+        for is_again in [false, true] {
+            let deadline = connection.deadline_there(until, key).await?.to_string();
+            let arguments = [now.as_bytes(), &lineage, tag.as_bytes(), deadline.as_bytes()];
+            match connection.run(&INVALIDATE, &[key], &arguments, until).await? {
+                Value::Int(there) => return Ok(there == 1),
+                Value::Array(words) => match &words[..] {
+                    // As for a commit: what was estimated is wrong.
+                    [Value::BulkString(why), time] if why == b"late" && !is_again => {
+                        connection.learn(to_double(number(time)?), key);
+                    }
+                    [Value::BulkString(why), _] => return Err(not_committed(why)),
+                    _ => return Err(unexpected()),
+                },
+                _ => return Err(unexpected()),
+            }
+        }
+        Err(not_committed(b"late"))
     }
 }
 

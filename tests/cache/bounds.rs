@@ -133,14 +133,14 @@ fn small(traits: Traits, content: usize) -> (Cache, Gated, String) {
     (cache, delegate, content)
 }
 
-const LENGTHS: [Traits; 2] = [
-    Traits { shared: false, no_length: false, no_info: false, claims: None },
-    Traits { shared: false, no_length: true, no_info: false, claims: None },
-];
+/// Readers that tell how long a content is, and those that do not.
+fn lengths() -> [Traits; 2] {
+    [false, true].map(|no_length| Traits { no_length, ..Traits::default() })
+}
 
 #[test]
 fn c10_a_large_content_passes_by() {
-    for traits in LENGTHS {
+    for traits in lengths() {
         for excess in [0, 1, 7, LARGE * 50] {
             let (cache, delegate, content) = small(traits, LARGE + excess);
             let id = id();
@@ -164,7 +164,7 @@ fn c10_a_large_content_passes_by() {
 
 #[test]
 fn c10_a_content_of_the_very_limit_is_kept() {
-    for traits in LENGTHS {
+    for traits in lengths() {
         let (cache, delegate, content) = small(traits, LARGE - 1);
         let id = id();
         write(delegate.memory(), &id, &content);
@@ -197,7 +197,7 @@ fn a_small_session_that_becomes_large_is_kept_no_longer() {
 
 #[test]
 fn c10_many_who_want_a_large_session_at_once_get_it_each() {
-    for traits in LENGTHS {
+    for traits in lengths() {
         for whole in [false, true] {
             let (cache, delegate, content) = small(traits, LARGE * 3);
             let id = id();
@@ -225,7 +225,7 @@ fn c10_many_who_want_a_large_session_at_once_get_it_each() {
 /// C2: a reader of a large content has one revision, also when the rest is read after a write.
 #[test]
 fn c2_a_large_session_is_read_in_one_revision() {
-    for traits in LENGTHS {
+    for traits in lengths() {
         let (cache, delegate, content) = small(traits, LARGE * 3);
         let id = id();
         write(delegate.memory(), &id, &content);

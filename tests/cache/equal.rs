@@ -119,6 +119,31 @@ fn it_has_no_effect_over_a_shared_storage_nor_unless_it_is_said() {
     assert_eq!((delegate.count(Call::Set), delegate.count(Call::Touch)), (1, 0));
 }
 
+/// What others have written there meanwhile is not known.
+#[test]
+fn it_has_no_effect_over_a_storage_that_has_no_conditional_writes() {
+    let (cache, delegate, revision) = skipping(Traits { unconditional: true, ..Traits::default() });
+    assert_ne!(set(&cache, "old", WriteOptions::new()).unwrap().revision, revision);
+    assert_eq!((delegate.count(Call::Set), delegate.count(Call::Touch)), (2, 0));
+}
+
+#[test]
+fn c9_where_there_is_no_touch_it_is_written() {
+    let (cache, delegate, revision) = skipping(Traits::default());
+    delegate.fail(Call::Touch, Error::new(ErrorKind::Unsupported, "it has no touch"));
+    assert_ne!(set(&cache, "old", WriteOptions::new()).unwrap().revision, revision);
+    assert_eq!((delegate.count(Call::Set), delegate.count(Call::Touch)), (2, 1));
+    tells_the_truth(&cache, &delegate);
+}
+
+#[test]
+fn a_touch_that_fails_otherwise_fails_the_write() {
+    let (cache, delegate, _) = skipping(Traits::default());
+    delegate.fail(Call::Touch, Error::new(ErrorKind::Storage, "it is down"));
+    assert_eq!(set(&cache, "old", WriteOptions::new()).unwrap_err().kind(), ErrorKind::Storage);
+    assert_eq!(delegate.count(Call::Set), 1);
+}
+
 /// A clock that does something while it is asked, as another thread may just then.
 #[derive(Debug, Clone)]
 struct Busy {

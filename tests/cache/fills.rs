@@ -1,6 +1,6 @@
 //! Many who want the same session cost the delegate one call, whoever of them goes away.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use sessile::SessionId;
 
@@ -94,6 +94,52 @@ fn when_all_go_away_nothing_is_left() {
         drop([start(read(&cache, &id)), start(read_stream(&cache, &id))]);
     }
     is_not_kept(&cache, &delegate, &id);
+    is_kept(&cache, &delegate, &id);
+}
+
+/// The storage hung once and is well again: who comes later does not wait for those who hang.
+#[test]
+fn a_read_that_hangs_holds_up_nobody_for_longer_than_ten_seconds() {
+    for call in [Call::Get, Call::Open] {
+        let (cache, delegate) = with_old();
+        let id = id();
+        let gate = delegate.hold(call, At::End);
+        let ask = || async {
+            if call == Call::Get { read(&cache, &id).await } else { read_stream(&cache, &id).await }
+        };
+        let mut hanging = start(ask());
+        delegate.clock().advance(Duration::from_millis(9_999));
+        let mut joining = start(ask());
+        assert!(joining.is_waiting(), "it is not so long ago");
+        delegate.clock().advance(Duration::from_millis(1));
+        write(delegate.memory(), &id, "new");
+        assert_eq!(start(ask()).end().unwrap().as_deref(), Some("new"));
+        assert!(hanging.is_waiting() && joining.is_waiting());
+        is_kept(&cache, &delegate, &id);
+        // Those have waited for this, and it is kept for nobody else.
+        gate.let_go();
+        for waiting in [hanging, joining] {
+            assert_eq!(waiting.end().unwrap().as_deref(), Some("old"));
+        }
+        tells_the_truth(&cache, &delegate);
+    }
+}
+
+#[test]
+fn many_who_come_after_a_read_that_hangs_are_one_call() {
+    let (cache, delegate) = with_old();
+    let id = id();
+    delegate.hold(Call::Get, At::Begin);
+    let mut hanging = start(read(&cache, &id));
+    delegate.clock().advance(Duration::from_secs(10));
+    let gate = delegate.hold(Call::Get, At::Begin);
+    let next: Vec<_> = (0..10).map(|_| start(read(&cache, &id))).collect();
+    gate.let_go();
+    for call in next {
+        assert_eq!(call.end().unwrap().as_deref(), Some("old"));
+    }
+    assert_eq!(delegate.count(Call::Get), 2);
+    assert!(hanging.is_waiting());
     is_kept(&cache, &delegate, &id);
 }
 

@@ -63,6 +63,10 @@ struct Plan {
 #[allow(clippy::struct_excessive_bools)] // each is an independent fact
 pub(crate) struct Traits {
     pub(crate) shared: bool,
+    /// Others may write without its knowing.
+    pub(crate) unconditional: bool,
+    /// Touches are answered, and no activity.
+    pub(crate) ignores_touches: bool,
     /// Readers do not tell how long the content is.
     pub(crate) no_length: bool,
     /// Commits tell nothing but the revision.
@@ -211,7 +215,8 @@ impl Gate {
 
 impl SessionStorage for Gated {
     fn capabilities(&self) -> Capabilities {
-        Capabilities { shared: self.traits().shared, ..self.memory.capabilities() }
+        let Traits { shared, unconditional, .. } = self.traits();
+        Capabilities { shared, conditional: !unconditional, ..self.memory.capabilities() }
     }
 
     fn open<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<Option<SessionReader>, Error>> {
@@ -233,7 +238,12 @@ impl SessionStorage for Gated {
     }
 
     fn touch<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {
-        Box::pin(self.call(Call::Touch, self.memory.touch(id)))
+        Box::pin(self.call(Call::Touch, async {
+            if self.traits().ignores_touches {
+                return Ok(self.memory.info(id).await?.is_some());
+            }
+            self.memory.touch(id).await
+        }))
     }
 
     fn invalidate<'a>(&'a self, id: &'a SessionId) -> BoxFuture<'a, Result<bool, Error>> {

@@ -13,6 +13,7 @@ mod fence;
 mod fills;
 mod gated;
 mod histories;
+mod lies;
 mod log;
 mod threads;
 

@@ -329,6 +329,25 @@ describe("caches that tell each other of changes", () => {
     await cache.close();
   });
 
+  it("C4: keep no write whose name was given up before it was done", async () => {
+    for (const isNotedAgain of [false, true]) {
+      let tell;
+      const changes = { nameOf: (id) => id, subscribe: (listener) => ((tell = listener), () => {}) };
+      const memory = new SessionStorageMemory();
+      const cache = new CacheStorage(memory, { changes, maxSessions: 10 });
+      await cache.write("id", async (channel) => {
+        for (let at = 0; at < 10; at += 1) await cache.get(`other ${at}`);
+        if (isNotedAgain) await cache.info("id");
+        await channel.getWriter().write(new TextEncoder().encode("content"));
+      });
+      const before = cache.cacheStats().sessions;
+      await memory.invalidate("id");
+      tell("id");
+      equal(await cache.get("id"), undefined, `what another has ended, with ${before} entries`);
+      await cache.close();
+    }
+  });
+
   if ("BroadcastChannel" in globalThis) {
     it("hear of each other over a channel", async () => {
       const memory = new SessionStorageMemory();

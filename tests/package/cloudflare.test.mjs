@@ -1,6 +1,6 @@
 // The storages at Cloudflare, in workerd with the bindings of `run-workerd.mjs`.
 import { cookie } from "sessile";
-import { DurableObjectStorage, WorkersKvStorage } from "sessile/cloudflare";
+import { DurableObjectStorage, SessionObject, WorkersKvStorage } from "sessile/cloudflare";
 import { testSessionStorage } from "sessile/testing";
 import { equal, matches, rejection } from "./expect.mjs";
 import { describe, it, settings } from "./harness.mjs";
@@ -54,6 +54,54 @@ describe("DurableObjectStorage", () => {
     const error = await rejection(new DurableObjectStorage(namespace).getJson("id"));
     equal(error.code, "ERR_SESSION_STORAGE");
     matches(error.cause.message, /503/, "cause");
+  });
+});
+
+describe("the object of a tag", () => {
+  /** What an object keeps, in memory; its alarm goes off when the test says so. */
+  const fakeState = () => {
+    const kept = new Map();
+    let alarm = null;
+    const storage = {
+      get: async (key) => kept.get(key),
+      put: async (key, value) => void kept.set(key, value),
+      delete: async (key) => kept.delete(key),
+      list: async () => kept,
+      getAlarm: async () => alarm,
+      setAlarm: async (time) => void (alarm = time),
+    };
+    return { storage };
+  };
+  const MINUTE = 60_000;
+
+  it("C13: keeps a session for as long as the longest of its writes says", async () => {
+    const now = Date.now;
+    const began = now();
+    try {
+      for (const [first, second, last] of [
+        [60, 1, 60],
+        [1, 60, 60],
+        [null, 1, Infinity],
+        [1, null, Infinity],
+      ]) {
+        Date.now = () => began;
+        const object = new SessionObject(fakeState());
+        const ask = async (asked) => {
+          const headers = { "x-sessile": JSON.stringify(asked) };
+          return (await object.fetch(new Request("https://sessile/", { method: "POST", headers }))).json();
+        };
+        for (const minutes of [first, second])
+          await ask({ call: "add", key: "one", keepFor: minutes && minutes * MINUTE });
+        for (const minutes of [0, 2, 59, 61, 1_000]) {
+          Date.now = () => began + minutes * MINUTE;
+          await object.alarm();
+          const found = await ask({ call: "keys" });
+          equal(found.length, minutes < last ? 1 : 0, `after ${minutes} of ${first} and ${second} minutes`);
+        }
+      }
+    } finally {
+      Date.now = now;
+    }
   });
 });
 

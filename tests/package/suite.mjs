@@ -14,6 +14,7 @@ export async function runSuite(name, given, log) {
     await import("./shared.test.mjs");
     if (settings.bindings?.SESSIONS !== undefined) await import("./cloudflare.test.mjs");
     await import("./cache.test.mjs");
+    await import("./hanging.test.mjs");
     await import("./ticket.test.mjs");
     await import("./sealed.test.mjs");
     await import("./stores.test.mjs");

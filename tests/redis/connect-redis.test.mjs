@@ -8,6 +8,12 @@ import { startServer } from "./servers.mjs";
 
 const content = { cookie: { originalMaxAge: 60_000, httpOnly: true, path: "/" }, user: "ada", visits: 3 };
 
+/** A client that sends a command when it has the answer to the one before. */
+const inTurn = (client) => {
+  let last = Promise.resolve();
+  return { sendCommand: (...given) => (last = last.then(() => client.sendCommand(...given))) };
+};
+
 describe("sessions of connect-redis", () => {
   const withStores = (body) => async () => {
     const server = await startServer();
@@ -108,6 +114,27 @@ describe("sessions of connect-redis", () => {
       const here = new RedisStorage(between, { connectRedis: {}, prefix: "new:" });
       equal(await here.get("id"), undefined, "what takes it over");
       equal(await there.get("id"), undefined, "the session");
+    }),
+  );
+
+  it(
+    "C7: that expire while they are looked at are not there",
+    withStores(async ({ old, client, server, there }) => {
+      await old.set("id", content);
+      await server.command("PERSIST", "sess:id");
+      equal((await there.info("id")).idleTimeout, undefined, "one without an end stays without one");
+      await old.set("other", content);
+      // The content has been read when its time is over.
+      const between = {
+        async sendCommand(args, options) {
+          const reply = await client.sendCommand(args, options);
+          if (args[0] === "GET" && args[1] === "sess:other") await server.command("DEL", "sess:other");
+          return reply;
+        },
+      };
+      const here = new RedisStorage(inTurn(between), { connectRedis: {}, prefix: "new:" });
+      equal(await here.get("other"), undefined, "what finds it");
+      equal(await there.get("other"), undefined, "the session");
     }),
   );
 

@@ -148,6 +148,29 @@ fn a_server_that_is_full() {
 }
 
 #[test]
+fn c4_a_logout_on_a_full_server_ends_the_writes_that_began_before_it() {
+    let server = Server::start(&["--maxmemory-policy", "noeviction"]);
+    let storage = impatient(server.client());
+    run(async move {
+        let missing = SessionId::new("missing").unwrap();
+        set(&storage, CONTENT).await.unwrap();
+        let writes = [
+            (id(), storage.begin(&id(), WriteOptions::new()).await.unwrap()),
+            (missing.clone(), storage.begin(&missing, WriteOptions::new()).await.unwrap()),
+        ];
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "1"]);
+        fails(set(&storage, CONTENT), ErrorKind::Quota).await;
+        assert!(storage.invalidate(&id()).await.unwrap());
+        assert!(!storage.invalidate(&missing).await.unwrap());
+        server.ask::<()>(&["CONFIG", "SET", "maxmemory", "0"]);
+        for (id, writer) in writes {
+            refused(writer.commit().await, ErrorKind::Conflict);
+            assert!(storage.get(&id).await.unwrap().is_none());
+        }
+    });
+}
+
+#[test]
 fn a_replica_which_takes_no_writes() {
     let server = Server::start(&["--repl-diskless-sync-delay", "0"]);
     let storage = impatient(server.client());
@@ -224,6 +247,27 @@ fn a_connection_that_stalls() {
         proxy.go_on();
         works(&through).await;
         assert_eq!(get(&direct).await.unwrap(), None, "a write that arrives late undid a logout");
+    });
+}
+
+#[test]
+fn c9_a_logout_that_arrives_late_ends_nothing_newer() {
+    let server = Server::start(&[]);
+    let proxy = Proxy::to(server.port);
+    let (through, direct) = (impatient(proxy.client()), impatient(server.client()));
+    run(async move {
+        through.set(&id(), "before".into(), tagged("ada")).await.unwrap();
+        // The server knows the script.
+        through.invalidate(&SessionId::new("other").unwrap()).await.unwrap();
+        proxy.stall();
+        fails(through.invalidate(&id()), ErrorKind::Storage).await;
+        fails(through.invalidate_tagged("ada"), ErrorKind::Storage).await;
+        set(&direct, CONTENT).await.unwrap();
+        proxy.go_on();
+        works(&through).await;
+        assert_eq!(get(&direct).await.unwrap().unwrap(), CONTENT);
+        assert!(through.invalidate(&id()).await.unwrap());
+        assert_eq!(get(&direct).await.unwrap(), None);
     });
 }
 

@@ -3,6 +3,7 @@
 import { createHash } from "node:crypto";
 import { RedisStorage } from "sessile/redis";
 import { equal, matches, rejection } from "../package/expect.mjs";
+import { gate } from "../package/gates.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { libraries } from "./clients.mjs";
 import { startProxy } from "./proxy.mjs";
@@ -178,6 +179,36 @@ for (const [name, library] of Object.entries(libraries)) {
     );
 
     it(
+      "C4: a server that is full at a logout, which ends the writes that began before it",
+      withServer({ "maxmemory-policy": "noeviction" }, async ({ server, open }) => {
+        const storage = await open();
+        const [isThere, isNot] = [gate(), gate()];
+        await storage.set("there", "content");
+        const begin = (id, held) => {
+          const begun = gate();
+          const writing = storage.write(id, async (channel) => {
+            begun.open();
+            await held.opened;
+            await channel.getWriter().write(new Uint8Array([1]));
+          });
+          return begun.opened.then(() => ({ ended: rejection(writing) }));
+        };
+        const writes = { there: await begin("there", isThere), missing: await begin("missing", isNot) };
+        await server.command("CONFIG", "SET", "maxmemory", "1");
+        equal((await rejection(storage.set("there", "more"))).code, "ERR_SESSION_QUOTA", "set()");
+        equal(await storage.invalidate("there"), true, "a logout");
+        equal(await storage.invalidate("missing"), false, "a logout of a session that is not there");
+        await server.command("CONFIG", "SET", "maxmemory", "0");
+        isThere.open();
+        isNot.open();
+        for (const [id, { ended }] of Object.entries(writes)) {
+          equal((await ended).code, "ERR_SESSION_CONFLICT", `the write of ${id}`);
+          equal(await storage.get(id), undefined, `the session ${id}`);
+        }
+      }),
+    );
+
+    it(
       "a replica, which takes no writes",
       withServer({}, async ({ server, open }) => {
         const storage = await open(server.url, { idleTimeout: "1h" });
@@ -254,6 +285,83 @@ for (const [name, library] of Object.entries(libraries)) {
     );
 
     it(
+      "C9: a logout that arrives late, which ends nothing newer",
+      withProxy(async ({ proxy, through, direct }) => {
+        await through.set("id", "before", { tags: ["ada"] });
+        // The server knows the script.
+        await through.invalidate("other");
+        proxy.stall();
+        await fails(() => through.invalidate("id"), "ERR_SESSION_STORAGE", "invalidate()");
+        await fails(() => through.invalidateTagged("ada"), "ERR_SESSION_STORAGE", "invalidateTagged()");
+        await direct.set("id", "newer");
+        proxy.goOn();
+        await works(through, "afterwards");
+        equal(new TextDecoder().decode((await direct.get("id")).data), "newer", "what was written meanwhile");
+        equal(await through.invalidate("id"), true, "the next logout");
+        equal(await direct.get("id"), undefined, "the session");
+      }),
+    );
+
+    it(
+      "C2: pieces that went with their revision, and pieces that were lost",
+      withServer({}, async ({ server, open }) => {
+        const storage = await open();
+        const large = new Uint8Array(2 * 262_144);
+        for (const [what, code, between] of [
+          ["replaced", "ERR_SESSION_STORAGE", () => storage.set("id", "newer")],
+          ["ended", "ERR_SESSION_STORAGE", () => storage.invalidate("id")],
+          ["damaged", "ERR_SESSION_CORRUPT", () => undefined],
+        ]) {
+          const revision = await storage.set("id", large);
+          const reading = storage.read("id", async (channel) => {
+            const reader = channel.getReader();
+            await reader.read();
+            await between();
+            const pieces = `${keyOf("id")}:${Buffer.from(revision, "base64url").toString("hex")}`;
+            equal(await server.command("DEL", pieces), ":1\r\n", "how many were there");
+            while (!(await reader.read()).done);
+          });
+          const error = await rejection(reading);
+          equal(error.code, code, `${what}: ${error.message}`);
+          if (what !== "damaged") matches(error.message, /replaced/, what);
+        }
+      }),
+    );
+
+    it(
+      "C4: a write in a stream that began more than an hour ago by the server's clock",
+      withServer({}, async ({ server }) => {
+        const client = await library.connect(server.url);
+        // Its own clock stands still meanwhile, as in a machine that is suspended.
+        const suspended = new Proxy(client, {
+          get(target, name) {
+            const value = Reflect.get(target, name);
+            if (name !== "sendCommand" && name !== "callBuffer")
+              return typeof value === "function" ? value.bind(target) : value;
+            return async (...given) => {
+              const reply = await value.apply(target, given);
+              const isBegin = Array.isArray(reply) && Buffer.isBuffer(reply[1]);
+              return isBegin ? [Number(reply[0]) - ago, reply[1]] : reply;
+            };
+          },
+        });
+        let ago;
+        const storage = new RedisStorage(suspended, { timeout: TIMEOUT });
+        await storage.set("id", "content");
+        const write = () => storage.write("id", (channel) => channel.getWriter().write(new Uint8Array([1])));
+        ago = 3_600_001;
+        const error = await rejection(write());
+        equal(error.code, "ERR_SESSION_STORAGE", `code of ${error.message}`);
+        matches(error.message, /an hour/, "its message");
+        equal(new TextDecoder().decode((await storage.get("id")).data), "content", "the session");
+        ago = 3_500_000;
+        await write();
+        equal((await storage.get("id")).data.length, 1, "one that began within the hour");
+        library.end(client);
+      }),
+    );
+
+    it(
       "a connection that is cut",
       withProxy(async ({ proxy, through }) => {
         await through.set("id", "content");
@@ -292,6 +400,11 @@ for (const [name, library] of Object.entries(libraries)) {
             await direct.invalidate("id");
             await direct.set("id", "newer");
           },
+          "invalidate on a full server": async () => {
+            await server.command("CONFIG", "SET", "maxmemory", "1");
+            await direct.invalidate("id");
+            await server.command("CONFIG", "SET", "maxmemory", "0");
+          },
         })) {
           await direct.set("id", "before");
           const cut = proxy.cutAfterNext();
@@ -303,7 +416,7 @@ for (const [name, library] of Object.entries(libraries)) {
           await writing;
           const found = await direct.get("id");
           const content = found === undefined ? undefined : new TextDecoder().decode(found.data);
-          equal(content, what === "invalidate" ? undefined : "newer", what);
+          equal(content, what.endsWith("set") ? "newer" : undefined, what);
         }
         matches(await server.command("PING"), /PONG/, "the server");
       }),

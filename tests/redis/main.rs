@@ -2,6 +2,7 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod clocks;
 mod commits;
 mod damage;
 mod failing;

@@ -260,7 +260,7 @@ function counting(client) {
   client[name] = async function (...given) {
     const args = name === "callBuffer" ? given : given[0];
     // A commit's request is shorter than a header, and what is to be replaced longer.
-    const isReplacement = args[0] === "EVALSHA" && args[2] === "1" && args[4].length >= 17 + 1 + 124;
+    const isReplacement = args[0] === "EVALSHA" && args[2] === "1" && args[4]?.length >= 17 + 1 + 124;
     let reply;
     counted.sent += 1;
     for (let time = 0; time < (counted.twice ? 2 : 1); time += 1) {

@@ -1,5 +1,6 @@
 // What a call costs: how often the server is asked.
-import { RedisStorage } from "sessile/redis";
+import { CacheStorage, cookie, sessions } from "sessile";
+import { RedisStorage, redisChanges } from "sessile/redis";
 import { equal } from "../package/expect.mjs";
 import { describe, it } from "../package/harness.mjs";
 import { libraries, olderLibraries } from "./clients.mjs";
@@ -21,6 +22,7 @@ for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries }
       await storage.get(id);
       revision = await storage.set(id, "as it was seen");
       await storage.touch(id);
+      await storage.write(id, (channel) => channel.getWriter().write(new Uint8Array(1)));
       await storage.invalidate("other");
       const many = Array.from({ length: 64 }, (_, at) => `${id}, ${at}`);
       await Promise.all(many.map((each) => storage.set(each, "content")));
@@ -57,5 +59,62 @@ for (const [name, library] of Object.entries({ ...libraries, ...olderLibraries }
         await proxy.end();
       }
     });
+  });
+
+  describe(`round trips of a request over ${name}`, () => {
+    const withProxy = (body) => async () => {
+      const proxy = await startProxy(server);
+      const client = await library.connect(proxy.url, library.hearing);
+      const storage = new RedisStorage(client, { idleTimeout: "30m", prefix: `requests over ${name}:` });
+      const cache = new CacheStorage(storage, { changes: redisChanges(client) });
+      try {
+        await body({ proxy, storage, cache });
+      } finally {
+        await cache.close();
+        library.end(client);
+        await proxy.end();
+      }
+    };
+    const app = (storage) => {
+      const handle = sessions({ user: cookie("user", storage) }).fetch(async (request, { user }) => {
+        if (request.method === "POST") await user.update((value) => ({ visits: (value?.visits ?? 0) + 1 }));
+        return Response.json((await user.get()) ?? null);
+      });
+      let sent = "";
+      return async (method) => {
+        const headers = sent === "" ? {} : { cookie: sent };
+        const response = await handle(new Request("https://localhost/", { method, headers }));
+        sent = response.headers.get("set-cookie")?.split(";")[0] ?? sent;
+        return response.json();
+      };
+    };
+    const cost = async (proxy, call) => {
+      const { roundTrips } = proxy;
+      await call();
+      return proxy.roundTrips - roundTrips;
+    };
+
+    it(
+      "are one to load and one to commit",
+      withProxy(async ({ proxy, storage }) => {
+        const send = app(storage);
+        for (let visit = 0; visit < 3; visit += 1) await send("POST");
+        equal(await cost(proxy, () => send("POST")), 2, "of one that writes");
+        equal(await cost(proxy, () => send("GET")), 1, "of one that reads");
+        equal((await send("GET")).visits, 4, "visits");
+      }),
+    );
+
+    it(
+      "are none to read behind a cache that is told of changes",
+      withProxy(async ({ proxy, cache }) => {
+        const send = app(cache);
+        for (let visit = 0; visit < 3; visit += 1) await send("POST");
+        await send("GET");
+        equal(await cost(proxy, () => send("GET")), 0, "of one that reads");
+        equal(await cost(proxy, () => send("POST")), 1, "of one that writes");
+        equal((await send("GET")).visits, 4, "visits");
+      }),
+    );
   });
 }

@@ -54,10 +54,14 @@ fn an_hour_ago(_: &[u8], reply: Value) -> Value {
     match reply {
         Value::Int(time) if time > 1_000_000 => ago(time),
         Value::Array(mut answers) => {
-            if let [Value::Array(words)] = &mut answers[..]
-                && let [_, Value::Int(time)] = &mut words[..]
-            {
-                words[1] = ago(*time);
+            match &mut answers[..] {
+                [Value::Int(time), Value::BulkString(_)] => answers[0] = ago(*time),
+                [Value::Array(words)] => {
+                    if let [_, Value::Int(time)] = &mut words[..] {
+                        words[1] = ago(*time);
+                    }
+                }
+                _ => {}
             }
             Value::Array(answers)
         }
@@ -90,6 +94,26 @@ fn c5_a_write_that_comes_too_late_is_not_done() {
             assert!(error.to_string().contains("too late"), "{error}");
         }
         assert_eq!(get(&direct).await.unwrap().unwrap(), "before");
+    });
+}
+
+/// As in a machine that was suspended: by its own clock no time has passed.
+#[test]
+fn c4_a_write_that_began_more_than_an_hour_ago_by_the_servers_clock_is_not_done() {
+    run(async {
+        let suspended = strange("suspended:", |_, reply| match reply {
+            Value::Array(mut answers) if matches!(answers[..], [Value::Int(_), Value::BulkString(_)]) => {
+                let Value::Int(time) = answers[0] else { unreachable!() };
+                answers[0] = Value::Int(time - 3_600_001);
+                Value::Array(answers)
+            }
+            other => other,
+        });
+        let suspended = suspended.await;
+        set(&suspended, CONTENT).await.unwrap();
+        let error = fails(set(&suspended, large()), ErrorKind::Storage).await;
+        assert!(error.to_string().contains("an hour"), "{error}");
+        assert_eq!(get(&suspended).await.unwrap().unwrap(), CONTENT);
     });
 }
 

@@ -69,7 +69,7 @@ export class Batches {
       const args = [terms, ...exchanges.map(({ record }) => record)];
       const until = least((exchange) => exchange.until);
       const replies = (await connection.run(REPLACE, keys, args, until)) as readonly number[];
-      connection.learn(Number(replies[0]));
+      connection.learn(Number(replies[0]), keys[0]);
       return exchanges.map((_, at) => replies[at + 1] === 1);
     });
     this.touch = batched(most, async (touches) => {

@@ -4,7 +4,7 @@ import type { Batches, Exchange } from "./batches.js";
 import type { Connection, Reply } from "./connection.js";
 import type { CheckedWrite } from "./options.js";
 import { random } from "./pieces.js";
-import { packRequest, packTags, revisionBytes } from "./record.js";
+import { packRequest, packTags, revisionBytes, type Seen } from "./record.js";
 import { refusal } from "./refusal.js";
 import type { LastSeen } from "./replacement.js";
 import type { TagIndex } from "./tags.js";
@@ -17,7 +17,7 @@ export interface Written {
   readonly pieces: number;
   readonly revision: Buffer;
   /** Given by a write that began before it commits. */
-  readonly seen: Buffer | undefined;
+  readonly seen: Seen | undefined;
 }
 
 /** What commits need of their storage. */
@@ -65,7 +65,7 @@ export class Commits {
       const request = packRequest({
         ...asked,
         now,
-        deadline: connection.knownDeadline(until) ?? (await connection.serverDeadline(until, key)),
+        deadline: connection.knownDeadline(until, key) ?? (await connection.serverDeadline(until, key)),
         defaultIdle: idle,
         defaultAbsolute: absolute,
         tags,
@@ -81,14 +81,14 @@ export class Commits {
       const keys = isApart ? [key] : [key, ...indexes];
       const reply = await batches.commit({ keys, request, content: content ?? "", until });
       if (typeof reply === "number") {
-        connection.learn(reply);
+        connection.learn(reply, key);
         if (indexes.length > 0) index.tidy(asked.tags ?? [], (name) => this.#parts.info(prefix + name));
         return revision.toString("base64url");
       }
       const [why, time] = reply as readonly Reply[];
       if (String(why) !== "late") throw refusal(String(why));
       // The server's clock was set, or another server has taken over: what was estimated is wrong.
-      connection.learn(Number(time));
+      connection.learn(Number(time), key);
       if (attempt > 0 || performance.now() >= until) throw refusal("late");
     }
   }
@@ -105,7 +105,7 @@ export class Commits {
     if (ifAbsent || seen !== undefined || content === undefined) return undefined;
     // Where the tags' indexes lie elsewhere, a failover may have lost an entry: it is put there again.
     if (tags !== undefined && connection.isCluster) return undefined;
-    const server = connection.knownTime();
+    const server = connection.knownTime(key);
     if (server === undefined) return undefined;
     const made = Math.floor(server);
     const change = { made, given: this.#parts.now(), idle, absolute, revision, content };

@@ -9,6 +9,9 @@ export interface OldSession {
   readonly left: number | undefined;
 }
 
+/** What `PTTL` answers where there is no time to tell. */
+const [FOR_EVER, GONE] = [-1, -2];
+
 /** The sessions that connect-redis has left: each is JSON under a prefix and the id itself. */
 export class OldSessions {
   readonly #connection: Connection;
@@ -26,12 +29,14 @@ export class OldSessions {
 
   async find(id: string): Promise<OldSession | undefined> {
     const key = this.#prefix + id;
-    const [content, left] = await Promise.all([
+    const [content, time] = await Promise.all([
       this.#connection.command(["GET", key], key),
       this.#connection.command(["PTTL", key], key),
     ]);
-    if (content === null) return undefined;
-    return { content: content as Buffer, left: Number(left) > 0 ? Number(left) : undefined };
+    const left = Number(time);
+    // Its time may be over since the content was read.
+    if (content === null || left === GONE || left === 0) return undefined;
+    return { content: content as Buffer, left: left === FOR_EVER ? undefined : left };
   }
 
   /** Says whether it was there. */

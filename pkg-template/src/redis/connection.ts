@@ -9,6 +9,7 @@ import type {
   RedisClient,
 } from "./clients.js";
 import type { Script } from "./scripts.js";
+import { slotOf } from "./slot.js";
 
 /** What a server answers: bytes, a number, nothing, or a list of these. */
 export type Reply = Buffer | number | string | null | readonly Reply[];
@@ -27,7 +28,8 @@ export class Connection {
   readonly #timeout: number;
   readonly #waiting = new Set<Waiting>();
   #timer: ReturnType<typeof setTimeout> | undefined;
-  #serverTime: { readonly at: number; readonly time: number } | undefined;
+  /** What was told of the servers' clocks, and when; one for all keys where there is one server. */
+  readonly #clocks = new Map<string, { readonly at: number; readonly time: number }>();
 
   /** Whether sessions and tags may lie on different servers. */
   readonly isCluster: boolean;
@@ -60,7 +62,10 @@ export class Connection {
       try {
         return await this.#once(args, key, until);
       } catch (error) {
-        if (isReply(error) || error instanceof SessionError || this.#isEnded()) throw failure(error);
+        if (isReply(error)) throw failure(error);
+        // Another server may take over, whose clock nobody here knows.
+        this.#clocks.delete(this.#clockOf(key));
+        if (error instanceof SessionError || this.#isEnded()) throw failure(error);
         // Most clients wait by themselves until they are connected again; others refuse at once.
         if (attempt > 0) await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         if (performance.now() >= until) throw failure(error);
@@ -85,17 +90,17 @@ export class Connection {
     return this.command(["EVAL", script.source, ...rest], all[0], until);
   }
 
-  /** The server's time now, if it is known about. Not later than the truth, but for how much two clocks differ over ten minutes. */
-  knownTime(): number | undefined {
-    return this.knownDeadline(performance.now());
+  /** The time now of the server that has this key, if it is known about. Not later than the truth, but for how much two clocks differ over ten minutes. */
+  knownTime(key: Argument): number | undefined {
+    return this.knownDeadline(performance.now(), key);
   }
 
   /**
    * The server's time at which `until` has not come here yet. What is estimated is never later than the truth, but for how
    * much two clocks differ over ten minutes.
    */
-  knownDeadline(until: number): number | undefined {
-    const known = this.#serverTime;
+  knownDeadline(until: number, key: Argument): number | undefined {
+    const known = this.#clocks.get(this.#clockOf(key));
     if (known === undefined || performance.now() - known.at > 600_000) return undefined;
     return known.time + (until - known.at);
   }
@@ -110,13 +115,24 @@ export class Connection {
   async serverTime(key: Argument, until = this.deadline()): Promise<number> {
     // By a script, which a cluster sends where the key is.
     const time = Number(await this.command(["EVAL", TIME, "1", key], key, until));
-    this.learn(time);
+    this.learn(time, key);
     return time;
   }
 
-  /** A reply that has just come told the server's time. */
-  learn(time: number): void {
-    this.#serverTime = { at: performance.now(), time };
+  /** A reply that has just come told the time of the server that has this key. */
+  learn(time: number, key: Argument | undefined): void {
+    this.#clocks.set(this.#clockOf(key), { at: performance.now(), time });
+  }
+
+  /** By whose clock a key's session lives: its master's, or its slot's where the client does not say which that is. */
+  #clockOf(key: Argument | undefined): string {
+    if (!this.isCluster || key === undefined) return "";
+    const slot = slotOf(String(key));
+    const owner = (this.#client as { slots?: readonly unknown[] }).slots?.[slot];
+    const master: unknown = Array.isArray(owner)
+      ? owner[0]
+      : (owner as { master?: { address?: unknown } } | undefined)?.master?.address;
+    return typeof master === "string" ? master : String(slot);
   }
 
   #once(args: Argument[], key: Argument | undefined, until: number): Promise<Reply> {

@@ -1,9 +1,9 @@
 import { Buffer } from "node:buffer";
 import { SessionError } from "../error.js";
 import type { Connection } from "./connection.js";
-import { HEADER, lineageOf, packPiece, readPiece } from "./record.js";
+import { HEADER, damaged, lineageOf, packPiece, readPiece, revisionOf, type Seen } from "./record.js";
 import { refusal, tooLarge } from "./refusal.js";
-import { GRACE_MS, HOLD, STAGE, TOMBSTONE_MS } from "./scripts.js";
+import { BEGIN, GRACE_MS, HOLD, STAGE, TOMBSTONE_MS } from "./scripts.js";
 
 /** A content up to this lies in the session's record; a longer one in pieces beside it. */
 export const INLINE = 65_536;
@@ -13,7 +13,7 @@ const PIECE = 262_144;
 /** A content that comes piece by piece, and stays in memory until it is longer than a record takes. */
 export class PiecewiseWrite {
   readonly revision = random(16);
-  seen = Buffer.alloc(8);
+  seen: Seen = { lineage: Buffer.alloc(8), began: 0 };
 
   readonly #connection: Connection;
   readonly #key: string;
@@ -35,11 +35,10 @@ export class PiecewiseWrite {
   /** Takes note of what is there, so that an invalidation from now on stops the commit. */
   async begin(): Promise<void> {
     this.#began = performance.now();
-    const header = await this.#connection.command(
-      ["GETRANGE", this.#key, "0", String(HEADER - 1)],
-      this.#key,
-    );
-    this.seen = lineageOf(header as Buffer);
+    const reply = await this.#connection.run(BEGIN, this.#key, []);
+    const [time, header] = reply as readonly [number, Buffer];
+    this.#connection.learn(Number(time), this.#key);
+    this.seen = { lineage: lineageOf(header), began: Number(time) };
   }
 
   async take(bytes: Uint8Array): Promise<void> {
@@ -86,6 +85,8 @@ export class PiecewiseWrite {
 /** The pieces of one revision, which stay while they are read, also if it is replaced meanwhile. */
 export class PiecewiseRead {
   readonly #connection: Connection;
+  readonly #key: string;
+  readonly #revision: Buffer;
   readonly #pieces: string;
   readonly #length: number;
   readonly #holding: ReturnType<typeof setInterval>;
@@ -93,6 +94,8 @@ export class PiecewiseRead {
 
   constructor(connection: Connection, key: string, revision: Buffer, length: number) {
     this.#connection = connection;
+    this.#key = key;
+    this.#revision = revision;
     this.#pieces = piecesKey(key, revision);
     this.#length = length;
     const hold = (): unknown => connection.run(HOLD, this.#pieces, []).catch(() => {});
@@ -104,9 +107,16 @@ export class PiecewiseRead {
     if (this.#at * PIECE >= this.#length) return undefined;
     const number = String(this.#at);
     this.#at += 1;
-    return readPiece(
-      (await this.#connection.command(["HGET", this.#pieces, number], this.#pieces)) as Buffer | null,
-    );
+    const piece = await this.#connection.command(["HGET", this.#pieces, number], this.#pieces);
+    if (piece === null) throw await this.#missing();
+    return readPiece(piece as Buffer);
+  }
+
+  /** Why a piece is not there: lost, or of a revision that was replaced long ago. */
+  async #missing(): Promise<SessionError> {
+    const range = ["GETRANGE", this.#key, "0", String(HEADER - 1)];
+    const header = (await this.#connection.command(range, this.#key)) as Buffer;
+    return revisionOf(header)?.equals(this.#revision) === true ? damaged() : refusal("replaced");
   }
 
   close(): void {

@@ -57,6 +57,11 @@ export function lineageOf(bytes: Buffer): Buffer {
   return bytes.length < HEADER ? Buffer.alloc(8) : bytes.subarray(76, 84);
 }
 
+/** That of a session, undefined where there is none. */
+export function revisionOf(bytes: Buffer): Buffer | undefined {
+  return bytes.length < HEADER || (bytes[5] ?? 0) >= TOMBSTONE ? undefined : bytes.subarray(40, 56);
+}
+
 function checkHeader(bytes: Buffer): void {
   const fields = bytes.subarray(0, CHECKED);
   if (bytes.length < HEADER || bytes.toString("latin1", 0, 4) !== "sesr") throw damaged();
@@ -103,6 +108,13 @@ export function packTags(tags: readonly string[]): Buffer {
   );
 }
 
+/** What a write has found when it began. */
+export interface Seen {
+  readonly lineage: Buffer;
+  /** When that was, by the server's time, in milliseconds. */
+  readonly began: number;
+}
+
 /** What a commit asks of the server's script. */
 export interface CommitRequest {
   /** The time of a clock that was given. */
@@ -120,7 +132,7 @@ export interface CommitRequest {
   readonly revision: Buffer;
   readonly lineage: Buffer;
   /** Given by a write that began before it commits. */
-  readonly seen: Buffer | undefined;
+  readonly seen: Seen | undefined;
   /** Absent where the content lies in pieces. */
   readonly content: Buffer | undefined;
   readonly length: number;
@@ -131,7 +143,7 @@ export interface CommitRequest {
   readonly isTracked: boolean;
 }
 
-const REQUEST = 119;
+const REQUEST = 127;
 
 export function packRequest(request: CommitRequest): Buffer {
   const { now, ifRevision, tags, seen, content } = request;
@@ -156,9 +168,10 @@ export function packRequest(request: CommitRequest): Buffer {
   bytes.set(request.revision, 65);
   bytes.set(request.lineage, 81);
   if (ifRevision !== undefined) bytes.set(revisionBytes(ifRevision), 89);
-  if (seen !== undefined) bytes.set(seen, 105);
+  if (seen !== undefined) bytes.set(seen.lineage, 105);
   bytes.writeUInt32LE(request.pieces, 113);
   bytes.writeUInt16LE(request.indexes, 117);
+  bytes.writeDoubleLE(seen?.began ?? 0, 119);
   if (tags !== undefined) bytes.set(tags, REQUEST);
   return bytes;
 }
@@ -176,15 +189,15 @@ export function packPiece(content: Uint8Array): Buffer {
   return Buffer.concat([check, content]);
 }
 
-/** Throws `ERR_SESSION_CORRUPT` for a piece that is damaged or missing. */
-export function readPiece(bytes: Buffer | null): Buffer {
-  if (bytes === null || bytes.length < 4) throw damaged();
+/** Throws `ERR_SESSION_CORRUPT` for a piece that is damaged. */
+export function readPiece(bytes: Buffer): Buffer {
+  if (bytes.length < 4) throw damaged();
   const content = bytes.subarray(4);
   if (crc32(content) !== bytes.readUInt32LE(0)) throw damaged();
   return content;
 }
 
-function damaged(): SessionError {
+export function damaged(): SessionError {
   return new SessionError(
     "ERR_SESSION_CORRUPT",
     "what the server keeps of this session is damaged; invalidate or replace it",

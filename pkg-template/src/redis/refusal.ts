@@ -7,7 +7,7 @@ export function tooLarge(limit: number): SessionError {
   );
 }
 
-/** Why a commit was not done. */
+/** Why something was not done. */
 export function refusal(why: string): SessionError {
   switch (why) {
     case "conflict":
@@ -23,12 +23,17 @@ export function refusal(why: string): SessionError {
     case "late":
       return new SessionError(
         "ERR_SESSION_STORAGE",
-        "the write came to the server too late, and was not done",
+        "what was asked came to the server too late, and was not done",
       );
     case "slow":
       return new SessionError(
         "ERR_SESSION_STORAGE",
         "a write in pieces may take an hour; this one took longer",
+      );
+    case "replaced":
+      return new SessionError(
+        "ERR_SESSION_STORAGE",
+        "the session was replaced, and its reader paused for more than a minute; read it again",
       );
     default:
       return new SessionError(

@@ -19,6 +19,7 @@ export const COMMIT = script(lua.times, lua.record, lua.each, lua.commit);
 export const REPLACE = script(lua.replace);
 export const INVALIDATE = script(lua.times, lua.record, lua.invalidate);
 export const TOUCH = script(lua.times, lua.record, lua.each, lua.touch);
+export const BEGIN = script(lua.begin);
 export const STAGE = script(lua.times, lua.stage);
 export const HOLD = script(lua.times, lua.hold);
 export const INDEX = script(lua.index);

@@ -18,7 +18,8 @@ import { consume, provide, type Consumer, type Provider } from "./channel.js";
 import type { RedisClient } from "./clients.js";
 import { Commits, type Written } from "./commits.js";
 import { OldSessions } from "./connect-redis.js";
-import { Connection, type Reply } from "./connection.js";
+import { Connection } from "./connection.js";
+import { end } from "./end.js";
 import { hash } from "./hash.js";
 import {
   checkConnectRedis,
@@ -32,7 +33,6 @@ import { INLINE, PiecewiseRead, PiecewiseWrite, random } from "./pieces.js";
 import { HEADER, infoLength, lineageOf, readInfoOnly, readRecord, type Record } from "./record.js";
 import { tooLarge } from "./refusal.js";
 import { LastSeen } from "./replacement.js";
-import { INVALIDATE } from "./scripts.js";
 import { TagIndex } from "./tags.js";
 
 /** So many keys are not made a second time. */
@@ -183,7 +183,8 @@ export class RedisStorage implements BuiltInStorage {
     const key = this.#key(id);
     // First, so that nobody takes it over afterwards.
     const wasOld = (await this.#old?.remove(id)) === true;
-    return (await this.#connection.run(INVALIDATE, key, [this.#given(), fenceLineage(), ""])) === 1 || wasOld;
+    const how = { now: this.#given(), lineage: fenceLineage(), tag: "" };
+    return (await end(this.#connection, key, how)) || wasOld;
   }
 
   async get(id: string): Promise<{ data: Uint8Array; info: SessionInfo } | undefined> {
@@ -273,13 +274,11 @@ export class RedisStorage implements BuiltInStorage {
     this.#checkOpen();
     checkTagLength(checkTag(tag));
     let count = 0;
-    const [now, lineage] = [this.#given(), fenceLineage()];
+    const how = { now: this.#given(), lineage: fenceLineage(), tag: Buffer.from(tag) };
     for await (const names of this.#tags.members(tag)) {
-      const one = (name: string): Promise<Reply | undefined> =>
-        this.#connection
-          .run(INVALIDATE, this.#prefix + name, [now, lineage, Buffer.from(tag)])
-          .catch(ignoreDamaged);
-      for (const there of await Promise.all(names.map(one))) if (there === 1) count += 1;
+      const one = (name: string): Promise<boolean | undefined> =>
+        end(this.#connection, this.#prefix + name, how).catch(ignoreDamaged);
+      for (const there of await Promise.all(names.map(one))) if (there === true) count += 1;
       await this.#tags.drop(tag, names);
     }
     return count;

@@ -107,8 +107,13 @@ export class SessionObject {
   }
 
   async #add(key: string, keepFor: number | null): Promise<boolean> {
-    const removeAt = removalAfter(keepFor);
-    await this.#storage.put(`key:${key}`, removeAt);
+    const name = `key:${key}`;
+    const before = (await this.#storage.get(name)) as number | null | undefined;
+    const asked = removalAfter(keepFor);
+    // Of two writes at once nobody knows here which one counts, so the session may live as long as the longer says.
+    const removeAt =
+      before === undefined ? asked : before === null || asked === null ? null : Math.max(before, asked);
+    await this.#storage.put(name, removeAt);
     const alarm = await this.#storage.getAlarm();
     if (removeAt !== null && (alarm === null || alarm > removeAt)) await this.#storage.setAlarm(removeAt);
     return true;

@@ -27,11 +27,12 @@ use crate::{
 };
 
 /// Makes a core of an object with `write`, `read` and `invalidate`; what else of a built-in storage's methods it has
-/// is used as well.
+/// is used as well. Its `listTagged` is an async iterable, which `list` makes an array of.
 #[wasm_bindgen(js_name = customStorage)]
 #[allow(clippy::fn_params_excessive_bools)] // an object's fields
 pub fn custom_storage(
     object: Object,
+    list: Function,
     streams: bool,
     conditional: bool,
     tags: bool,
@@ -39,11 +40,12 @@ pub fn custom_storage(
     shared: bool,
 ) -> StorageCore {
     let capabilities = Capabilities { streams, conditional, tags, durable, shared };
-    StorageCore::new(std::sync::Arc::new(CustomStorage { object, capabilities }))
+    StorageCore::new(std::sync::Arc::new(CustomStorage { object, list, capabilities }))
 }
 
 struct CustomStorage {
     object: Object,
+    list: Function,
     capabilities: Capabilities,
 }
 
@@ -141,26 +143,9 @@ impl SessionStorage for CustomStorage {
 
     fn list_tagged<'a>(&'a self, tag: &'a str) -> BoxFuture<'a, Result<Vec<SessionInfo>, Error>> {
         Box::pin(async move {
-            // An async iterable, which `Array.fromAsync` and older engines read alike.
-            let method = self.method("listTagged")?;
-            let method = method.ok_or_else(|| Error::unsupported("the storage keeps no tags"))?;
-            let iterable = method.call1(&self.object, &tag.into()).map_err(from_js)?;
-            let begin = Reflect::get(&iterable, &js_sys::Symbol::async_iterator()).map_err(from_js)?;
-            let begin: Function =
-                begin.dyn_into().map_err(|_| rubbish("listTagged() must give an async iterable"))?;
-            let iterator = begin.call0(&iterable).map_err(from_js)?;
-            let next: Function = property(&iterator, "next")?
-                .dyn_into()
-                .map_err(|_| rubbish("listTagged() must give an async iterable"))?;
-            let mut infos = Vec::new();
-            loop {
-                let step = Promise::resolve(&next.call0(&iterator).map_err(from_js)?);
-                let step = JsFuture::from(step).await.map_err(from_js)?;
-                if property(&step, "done")?.is_truthy() {
-                    return Ok(infos);
-                }
-                infos.push(info(&property(&step, "value")?)?);
-            }
+            let asked = self.list.call1(&JsValue::UNDEFINED, &tag.into()).map_err(from_js)?;
+            let infos = JsFuture::from(Promise::resolve(&asked)).await.map_err(from_js)?;
+            infos.unchecked_into::<Array>().iter().map(|each| info(&each)).collect()
         })
     }
 
