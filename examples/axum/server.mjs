@@ -1,6 +1,7 @@
 // A server of Node that shares its sessions with one of axum (`src/main.rs`): one folder, one secret, one cookie.
+// A second cookie carries its session whole, and needs no folder.
 //
-// `npm install sessile && SESSIONS=folder SECRET=text PORT=8002 node server.mjs`
+// `npm install sessile && SESSIONS=folder SECRET=text-of-32-bytes-or-more PORT=8002 node server.mjs`
 import { createServer } from "node:http";
 import process from "node:process";
 import { text } from "node:stream/consumers";
@@ -8,7 +9,10 @@ import { DirectoryStorage, cookie, sessions } from "sessile";
 
 const { SESSIONS, SECRET, PORT = "0" } = process.env;
 // Plain HTTP on one machine; a server with https takes a name that begins with `__Host-`.
-const app = sessions({ user: cookie("user", new DirectoryStorage(SESSIONS), { secrets: [SECRET] }) });
+const app = sessions({
+  user: cookie("user", new DirectoryStorage(SESSIONS), { secrets: [SECRET] }),
+  settings: cookie("settings", { secrets: [SECRET] }),
+});
 
 const routes = {
   async "GET /"({ user }) {
@@ -26,6 +30,16 @@ const routes = {
   },
   async "POST /logout"({ user }) {
     await user.clear();
+  },
+  async "GET /settings"({ settings }) {
+    return [(await settings.get()) ?? null, await settings.flashes("info")];
+  },
+  async "POST /settings"({ settings }, request) {
+    await settings.set({ language: await text(request) });
+    await settings.flash("info", "Saved");
+  },
+  async "DELETE /settings"({ settings }) {
+    await settings.clear();
   },
 };
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::{
+    definition::Place,
     draft::Draft,
     flash::Content,
     flash_draft::FlashDraft,
@@ -30,10 +31,19 @@ pub enum CommitOutcome {
 }
 
 /// What a request has made so far, as it was at one moment.
-struct Changes {
+pub(super) struct Changes {
     draft: Draft,
     flash: FlashDraft,
     new_tags: Vec<String>,
+}
+
+impl Changes {
+    /// Whether they lead to something else than this. May run the user's functions.
+    pub(super) fn alter(&self, content: &Content) -> Result<bool, Error> {
+        let is_changed =
+            self.draft.changes() > 0 && self.draft.on_top_of(content.value.as_ref())? != content.value;
+        Ok(is_changed || self.flash.on_top_of(&content.flash) != content.flash)
+    }
 }
 
 impl RequestSession {
@@ -62,20 +72,20 @@ impl RequestSession {
             }
             Standing::Unloaded | Standing::Moved => return Ok(CommitOutcome::Unchanged),
         }
+        if kept.is_none() && changes.draft.value().is_none() && !is_flashed {
+            return Ok(CommitOutcome::Unchanged);
+        }
+        if let Place::Cookie(sealer) = &self.definition.place {
+            return self.commit_carried(sealer, kept, &changes, notices);
+        }
         let Some(kept) = kept else {
-            if changes.draft.value().is_none() && !is_flashed {
-                return Ok(CommitOutcome::Unchanged);
-            }
             return self.create(&changes, notices).await;
         };
         if wants_new_id {
             return self.give_new_id(kept, notices).await;
         }
         let is_tagged = changes.new_tags.iter().any(|tag| !kept.info.tags.contains(tag));
-        let is_changed = changes.draft.changes() > 0
-            && changes.draft.on_top_of(kept.content.value.as_ref())? != kept.content.value;
-        let is_flashed = changes.flash.on_top_of(&kept.content.flash) != kept.content.flash;
-        if is_tagged || is_changed || is_flashed {
+        if is_tagged || changes.alter(&kept.content)? {
             return self.save(kept, notices).await;
         }
         self.touch_if_due(kept, notices).await
@@ -236,7 +246,7 @@ impl RequestSession {
     /// A new id that the session does not get after all.
     async fn discard(&self, next: Option<Kept>) -> Result<(), Error> {
         if let Some(next) = next {
-            self.definition.storage.invalidate(&next.id).await?;
+            self.definition.storage()?.invalidate(&next.id).await?;
         }
         Ok(())
     }
@@ -251,7 +261,7 @@ impl RequestSession {
         if !is_due && !self.lock().touches {
             return Ok(CommitOutcome::Unchanged);
         }
-        if !definition.storage.touch(&kept.id).await? {
+        if !definition.storage()?.touch(&kept.id).await? {
             return Ok(self.end_as(Found::Nothing, notices));
         }
         if definition.options.rolling {
@@ -287,7 +297,7 @@ impl RequestSession {
     }
 
     /// What is to be stored in place of what is. Runs the user's functions.
-    fn content(&self, changes: &Changes, stored: &Content) -> Result<Content, Error> {
+    pub(super) fn content(&self, changes: &Changes, stored: &Content) -> Result<Content, Error> {
         let value = if self.definition.options.on_conflict == OnConflict::Overwrite {
             changes.draft.value().cloned()
         } else {
@@ -300,7 +310,7 @@ impl RequestSession {
         Ok(Content { value, flash: changes.flash.on_top_of(&stored.flash) })
     }
 
-    fn settle(&self, changes: &Changes, kept: Kept) {
+    pub(super) fn settle(&self, changes: &Changes, kept: Kept) {
         let mut state = self.lock();
         state.draft.settle(&changes.draft, kept.content.value.clone());
         state.flash.settle(&changes.flash, Arc::clone(&kept.content.flash));

@@ -22,6 +22,7 @@ use crate::{
     id::SessionId,
     session::Capabilities,
     storage::SessionStorage,
+    ticket::{Sealer, Secrets},
 };
 
 /// Sessions of one kind, for web servers: what they hold, how they travel, and where they are kept.
@@ -38,6 +39,8 @@ use crate::{
 /// - **S5** Ids are signed, or sealed, where there are secrets.
 /// - **S6** A failure of the storage is an error of the call that met it, and never an empty session.
 /// - **S7** What is stored and cannot be used is reported, and is no session.
+///
+/// Those that a cookie carries whole ([`sealed`](Self::sealed)) promise less.
 ///
 /// Cookie and record are those of the npm package `sessile`: servers in both languages share a login. Keys of a record that
 /// `T` does not know stay as they are. Numbers beyond 2^53 do not survive JavaScript.
@@ -98,7 +101,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         storage: impl SessionStorage + 'static,
         options: SessionsOptions,
     ) -> Result<Self, Error> {
-        Self::new(Carrier::cookie(cookie.into())?, Arc::new(storage), options)
+        Self::stored(Carrier::cookie(cookie.into())?, Arc::new(storage), options)
     }
 
     /// Sessions that travel in a header, for clients without cookies. The response carries it when the session is new, and
@@ -111,20 +114,82 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
         storage: impl SessionStorage + 'static,
         options: SessionsOptions,
     ) -> Result<Self, Error> {
-        Self::new(Carrier::header(name)?, Arc::new(storage), options)
+        Self::stored(Carrier::header(name)?, Arc::new(storage), options)
     }
 
-    fn new(
+    /// Sessions that a cookie carries whole, sealed: there is no storage, and the client can neither read nor change what it
+    /// holds. The first of the secrets seals, all open, and what an older one has sealed is sealed anew. It is the same cookie
+    /// as that of the npm package's `cookie` without a storage.
+    ///
+    /// This needs no server's memory, but the client can bring an older cookie. So S1 and S2 are not promised, nor that an old id
+    /// is dead (S3): of parallel requests the last response wins, and after [`clear`](Session::clear) or
+    /// [`regenerate`](Session::regenerate) whoever has kept a copy has a session until it expires. Give it timeouts: those of the
+    /// options count when the cookie is read, so a shorter one counts at once. There are no tags, and nothing can be stored after
+    /// the response's headers.
+    ///
+    /// A session too large for the 4,096 bytes that browsers take, the cookie's name among them, is
+    /// [`ErrorKind::TooLarge`] when it is committed.
+    ///
+    /// ```
+    /// # use std::{borrow::Cow, time::Duration};
+    /// # use sessile::{Error, RequestHeaders, Secrets, Sessions, SessionsOptions};
+    /// # struct Request(Option<String>);
+    /// # impl RequestHeaders for Request {
+    /// #     fn header(&self, name: &str) -> Option<Cow<'_, str>> {
+    /// #         self.0.as_deref().filter(|_| name == "cookie").map(Cow::Borrowed)
+    /// #     }
+    /// #     fn is_https(&self) -> bool { true }
+    /// # }
+    /// # futures::executor::block_on(async {
+    /// let secrets = Secrets::new(["32 random bytes, for instance hex"])?;
+    /// let options = SessionsOptions::new().idle_timeout(Duration::from_secs(30 * 60));
+    /// let carts = Sessions::<Vec<u32>>::sealed("__Host-cart", &secrets, options)?;
+    ///
+    /// let cart = carts.open(&Request(None));
+    /// cart.set(vec![17]).await?;
+    /// let header = cart.finish().await?.expect("the session is new");
+    /// assert!(header.value.starts_with("__Host-cart=v1."));
+    ///
+    /// let next = carts.open(&Request(header.value.split(';').next().map(str::to_owned)));
+    /// assert_eq!(next.get().await?, Some(vec![17]));
+    /// # Ok::<(), Error>(())
+    /// # }).unwrap();
+    /// ```
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidOption`] for a cookie that a browser would drop, a secret of less than
+    /// [`Secrets::MIN_SEALING_BYTES`], and options that need a storage: secrets of ids, tags, and
+    /// [`OnConflict::Error`](crate::OnConflict::Error).
+    pub fn sealed(
+        cookie: impl Into<SessionCookie>,
+        secrets: &Secrets,
+        options: SessionsOptions,
+    ) -> Result<Self, Error> {
+        let carrier = Carrier::cookie(cookie.into())?;
+        options.check_carried()?;
+        Self::new(carrier, Place::Cookie(Sealer::new(secrets)?), Capabilities::default(), options)
+    }
+
+    fn stored(
         carrier: Carrier,
         storage: Arc<dyn SessionStorage>,
         options: SessionsOptions,
     ) -> Result<Self, Error> {
         let capabilities = storage.capabilities();
         options.check(capabilities)?;
+        Self::new(carrier, Place::Storage(storage), capabilities, options)
+    }
+
+    fn new(
+        carrier: Carrier,
+        place: Place,
+        capabilities: Capabilities,
+        options: SessionsOptions,
+    ) -> Result<Self, Error> {
         let turns = Turns::new()?;
         let definition = Definition {
             carrier,
-            storage,
+            place,
             capabilities,
             options,
             turns,
@@ -153,7 +218,7 @@ impl<T: Serialize + DeserializeOwned + 'static> Sessions<T> {
     /// Ends all sessions that carry a tag, also those that get another id meanwhile; says how many.
     ///
     /// # Errors
-    /// [`ErrorKind::Unsupported`] where the storage has no tags, [`ErrorKind::Conflict`] where sessions never stop getting
+    /// [`ErrorKind::Unsupported`] where there is no storage or it has no tags, [`ErrorKind::Conflict`] where sessions never stop getting
     /// other ids, and the storage's own failures.
     pub async fn revoke_all(&self, tag: &str) -> Result<u64, Error> {
         self.definition.end_tagged(tag).await
@@ -172,10 +237,17 @@ impl<T> fmt::Debug for Sessions<T> {
     }
 }
 
+/// Where sessions are kept.
+pub(super) enum Place {
+    Storage(Arc<dyn SessionStorage>),
+    /// In the client's own cookie, sealed.
+    Cookie(Sealer),
+}
+
 /// What stands behind [`Sessions`], without the type: it is compiled once.
 pub(super) struct Definition {
     pub(super) carrier: Carrier,
-    pub(super) storage: Arc<dyn SessionStorage>,
+    pub(super) place: Place,
     pub(super) capabilities: Capabilities,
     pub(super) options: SessionsOptions,
     pub(super) turns: Turns,
@@ -187,6 +259,15 @@ pub(super) struct Definition {
 impl Definition {
     pub(super) fn now(&self) -> Result<Timestamp, Error> {
         self.options.clock.now()
+    }
+
+    /// # Errors
+    /// [`ErrorKind::Unsupported`] where the sessions are kept in none.
+    pub(super) fn storage(&self) -> Result<&dyn SessionStorage, Error> {
+        match &self.place {
+            Place::Storage(storage) => Ok(&**storage),
+            Place::Cookie(_) => Err(carried_untagged()),
+        }
     }
 
     pub(super) fn ticket_of(&self, id: &SessionId) -> Result<String, Error> {
@@ -223,8 +304,14 @@ impl Definition {
         if self.capabilities.tags {
             return Ok(());
         }
+        self.storage()?;
         Err(Error::new(ErrorKind::Unsupported, "this storage has no tags"))
     }
+}
+
+/// Whoever asks for the storage of such sessions wants to find them by a tag.
+fn carried_untagged() -> Error {
+    Error::new(ErrorKind::Unsupported, "a session that its cookie carries is found by no tag")
 }
 
 impl fmt::Debug for Definition {

@@ -1,5 +1,6 @@
 //! Sessions as web code sees them: loaded when they are asked for, stored before the response goes out.
 
+mod carried;
 mod carrier;
 mod commit;
 mod cookie;

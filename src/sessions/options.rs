@@ -218,12 +218,7 @@ impl SessionsOptions {
     }
 
     pub(super) fn check(&self, capabilities: Capabilities) -> Result<(), Error> {
-        let invalid = |what| Err(Error::new(ErrorKind::InvalidOption, what));
-        self.idle.resolve(Millis::NEVER)?;
-        self.absolute.resolve(Millis::NEVER)?;
-        if self.touch_after.is_some_and(|after| after.is_zero()) {
-            return invalid("touch_after is zero; give a longer time, or leave it out");
-        }
+        self.check_times()?;
         if self.on_conflict != OnConflict::Overwrite && !capabilities.conditional {
             return invalid(
                 "this storage has no conditional writes: only OnConflict::Overwrite can be promised",
@@ -234,6 +229,36 @@ impl SessionsOptions {
         }
         Ok(())
     }
+
+    /// For sessions that their cookie carries.
+    pub(super) fn check_carried(&self) -> Result<(), Error> {
+        self.check_times()?;
+        if self.tickets.are_proven() {
+            return invalid(
+                "the secrets that seal whole sessions are given beside the cookie, not as options",
+            );
+        }
+        if self.on_conflict == OnConflict::Error {
+            return invalid("a session that its cookie carries cannot know of another request's change");
+        }
+        if !self.tags.is_empty() {
+            return invalid("a session that its cookie carries is found by no tag");
+        }
+        Ok(())
+    }
+
+    fn check_times(&self) -> Result<(), Error> {
+        self.idle.resolve(Millis::NEVER)?;
+        self.absolute.resolve(Millis::NEVER)?;
+        if self.touch_after.is_some_and(|after| after.is_zero()) {
+            return invalid("touch_after is zero; give a longer time, or leave it out");
+        }
+        Ok(())
+    }
+}
+
+fn invalid(what: &'static str) -> Result<(), Error> {
+    Err(Error::new(ErrorKind::InvalidOption, what))
 }
 
 impl Default for SessionsOptions {

@@ -7,13 +7,13 @@ use std::{
 
 use super::{
     carrier::{Brought, SentHeader},
-    definition::Definition,
+    definition::{Definition, Place},
     draft::{Draft, Update},
     flash_draft::FlashDraft,
     json::Json,
     lifetime::ticket_lifetime,
     options::{InvalidSession, SessionEvent},
-    stored::{Found, Kept},
+    stored::{Found, Kept, LookedUp},
 };
 use crate::{
     error::{Error, ErrorKind},
@@ -23,7 +23,7 @@ use crate::{
 
 pub(super) struct RequestSession {
     pub(super) definition: Arc<Definition>,
-    brought: Brought,
+    pub(super) brought: Brought,
     state: Mutex<State>,
     /// One asks the storage, and the others of this request have its answer.
     loading: async_lock::Mutex<()>,
@@ -38,7 +38,8 @@ pub(super) struct State {
     pub(super) kept: Option<Kept>,
     pub(super) draft: Draft,
     pub(super) flash: FlashDraft,
-    sealed: bool,
+    /// The response's headers are gone.
+    pub(super) sealed: bool,
     pub(super) new_tags: Vec<String>,
     /// It shall have another id.
     pub(super) moves: bool,
@@ -65,6 +66,8 @@ pub(super) enum Standing {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Sends {
     Ticket,
+    /// A cookie that carries the session: an older secret has sealed the one that is there, and a commit makes it.
+    Anew,
     Nothing,
 }
 
@@ -129,12 +132,8 @@ impl RequestSession {
             }
             state.epoch
         };
-        let recognised = self.definition.recognise(&self.brought);
         // Nobody gets an empty session for one that could not be read.
-        let found = match &recognised {
-            Some(recognised) => self.definition.find(&recognised.id).await?,
-            None => Found::Nothing,
-        };
+        let LookedUp { found, by_newest, lost } = self.definition.look_up(&self.brought).await?;
         let mut state = self.lock();
         // It was cleared meanwhile.
         if state.epoch != epoch {
@@ -146,9 +145,13 @@ impl RequestSession {
                 state.draft.restart(kept.content.value.clone());
                 state.flash = FlashDraft::new(Arc::clone(&kept.content.flash));
                 state.kept = Some(kept);
-                if recognised.is_some_and(|recognised| !recognised.by_newest) {
-                    state.sends = Some(Sends::Ticket);
-                    notices.event(SessionEvent::Renewed);
+                match &self.definition.place {
+                    _ if by_newest => {}
+                    Place::Cookie(_) => state.sends = Some(Sends::Anew),
+                    Place::Storage(_) => {
+                        state.sends = Some(Sends::Ticket);
+                        notices.event(SessionEvent::Renewed);
+                    }
                 }
             }
             Found::Moved => {
@@ -160,9 +163,7 @@ impl RequestSession {
                     notices.invalid(report);
                 }
                 state.sends = Some(Sends::Nothing);
-                // Only a signature or a seal tells that it was one of ours.
-                let was_ours = recognised.is_some() && self.definition.options.tickets.are_proven();
-                notices.event(if was_ours { SessionEvent::Expired } else { SessionEvent::Unknown });
+                notices.events.extend(lost);
             }
             Found::Nothing | Found::Invalid(_) => {}
         }
@@ -215,17 +216,9 @@ impl RequestSession {
     pub(super) async fn clear(&self) -> Result<(), Error> {
         // What is being stored has an id by then.
         let turn = self.committing.lock().await;
-        let kept = {
-            let state = self.lock();
-            state.kept.as_ref().map(|kept| (kept.id.clone(), kept.info.revision.clone()))
-        };
-        let (id, revision) = match kept {
-            Some((id, revision)) => (Some(id), Some(revision)),
-            None => (self.definition.recognise(&self.brought).map(|recognised| recognised.id), None),
-        };
-        let ended = match id {
-            Some(id) => self.definition.end(&id, revision).await?,
-            None => false,
+        let ended = match &self.definition.place {
+            Place::Storage(_) => self.end_stored().await?,
+            Place::Cookie(sealer) => self.end_carried(sealer)?,
         };
         {
             let mut state = self.lock();
@@ -238,6 +231,21 @@ impl RequestSession {
             self.definition.tell(SessionEvent::Invalidated);
         }
         Ok(())
+    }
+
+    async fn end_stored(&self) -> Result<bool, Error> {
+        let kept = {
+            let state = self.lock();
+            state.kept.as_ref().map(|kept| (kept.id.clone(), kept.info.revision.clone()))
+        };
+        let (id, revision) = match kept {
+            Some((id, revision)) => (Some(id), Some(revision)),
+            None => (self.definition.recognise(&self.brought).map(|recognised| recognised.id), None),
+        };
+        match id {
+            Some(id) => self.definition.end(&id, revision).await,
+            None => Ok(false),
+        }
     }
 
     pub(super) async fn regenerate(&self) -> Result<(), Error> {
@@ -279,14 +287,20 @@ impl RequestSession {
         let Definition { carrier, options, .. } = &*self.definition;
         let (sends, kept) = {
             let state = self.lock();
-            (state.sends, state.kept.as_ref().map(|kept| (kept.id.clone(), kept.info.clone())))
+            let kept = state.kept.as_ref();
+            (state.sends, kept.map(|kept| (kept.id.clone(), kept.info.clone(), kept.sealed.clone())))
         };
         match (sends, kept) {
-            (None, _) => Ok(None),
-            (Some(Sends::Ticket), Some((id, info))) => {
+            (None | Some(Sends::Anew), _) => Ok(None),
+            (Some(Sends::Ticket), Some((id, info, sealed))) => {
                 let timeouts = (options.idle, options.absolute);
-                let lifetime = ticket_lifetime(&info, timeouts, options.rolling, self.definition.now()?);
-                let ticket = self.definition.ticket_of(&id)?;
+                // The activity is in a cookie that carries all, so that each one lives as long as the session.
+                let rolling = options.rolling || sealed.is_some();
+                let lifetime = ticket_lifetime(&info, timeouts, rolling, self.definition.now()?);
+                let ticket = match sealed {
+                    Some(sealed) => (*sealed).to_owned(),
+                    None => self.definition.ticket_of(&id)?,
+                };
                 carrier.give(&ticket, lifetime, self.brought.is_https).map(Some)
             }
             _ => Ok(Some(carrier.take(self.brought.is_https))),

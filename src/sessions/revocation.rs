@@ -17,7 +17,7 @@ impl Definition {
         let mut known = self.revisions_tagged(&left).await?;
         let mut ended = 0;
         for _ in 0..ROUNDS {
-            ended += self.storage.invalidate_tagged(tag).await?;
+            ended += self.storage()?.invalidate_tagged(tag).await?;
             let found = self.revisions_tagged(&left).await?;
             if found.is_subset(&known) {
                 return Ok(ended);
@@ -31,7 +31,7 @@ impl Definition {
     }
 
     async fn revisions_tagged(&self, tag: &str) -> Result<HashSet<Revision>, Error> {
-        let found = self.storage.list_tagged(tag).await?;
+        let found = self.storage()?.list_tagged(tag).await?;
         Ok(found.into_iter().map(|info| info.revision).collect())
     }
 }

@@ -155,14 +155,15 @@ impl<T> Session<T> {
     ///
     /// # Errors
     /// The storage's own. What is stored under the session's id is ended as far as the storage can, but it may be that the
-    /// session has another id, and lives on.
+    /// session has another id, and lives on. [`Closed`](crate::ErrorKind::Closed) for one that its cookie carries, once the
+    /// response's headers are gone.
     pub async fn clear(&self) -> Result<(), Error> {
         self.inner.clear().await
     }
 
     /// Gives the session a new id when it is committed; the old one is dead then. Do so when somebody logs in.
     ///
-    /// For a minute the old id is known as one that was given up: a request that still comes with it has no session, and
+    /// For a minute the storage knows the old id as one that was given up: a request that still comes with it has no session, and
     /// keeps its cookie, which may be the new one by then.
     ///
     /// # Errors
@@ -175,7 +176,7 @@ impl<T> Session<T> {
     ///
     /// # Errors
     /// [`InvalidOption`](crate::ErrorKind::InvalidOption) for what is no tag, [`Unsupported`](crate::ErrorKind::Unsupported)
-    /// where the storage has none.
+    /// where the storage has none, or there is no storage.
     pub async fn tag<N: Into<Box<str>>>(&self, tags: impl IntoIterator<Item = N>) -> Result<(), Error> {
         let tags = Tags::new(tags)?;
         self.inner.tag(tags).await
@@ -193,7 +194,8 @@ impl<T> Session<T> {
     /// # Errors
     /// [`Conflict`](crate::ErrorKind::Conflict) where [`OnConflict::Error`](crate::OnConflict::Error) asks for it, or others
     /// never stop writing; [`InvalidOption`](crate::ErrorKind::InvalidOption) for what the next request could not load as a
-    /// `T`; [`Closed`](crate::ErrorKind::Closed) for a new session when the response's headers are gone.
+    /// `T`; [`Closed`](crate::ErrorKind::Closed) for a new session when the response's headers are gone. One that its cookie
+    /// carries is `Closed` then for each change, and [`TooLarge`](crate::ErrorKind::TooLarge) where no browser would take it.
     pub async fn commit(&self) -> Result<CommitOutcome, Error> {
         self.inner.commit().await
     }

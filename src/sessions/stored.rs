@@ -1,12 +1,15 @@
 //! The sessions of one definition, as their storage has them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{
-    definition::Definition,
+    carrier::Brought,
+    definition::{Definition, Place},
     flash::Content,
     moved::{MOVED_FOR, is_moved, moved_tags, moved_to, new_id_in},
-    options::{InvalidReason, InvalidSession},
+    options::{InvalidReason, InvalidSession, SessionEvent},
 };
 use crate::{
     clock::Timestamp,
@@ -23,6 +26,17 @@ pub(super) struct Kept {
     pub(super) info: SessionInfo,
     /// Whether it was made by this request, and the storage's part of the info is not known.
     pub(super) is_own: bool,
+    /// The whole of it, sealed, where its cookie is to carry that.
+    pub(super) sealed: Option<Arc<str>>,
+}
+
+/// What a request's ticket has led to.
+pub(super) struct LookedUp {
+    pub(super) found: Found,
+    /// Whether the newest secret has made the ticket.
+    pub(super) by_newest: bool,
+    /// What is told where a ticket was brought, and is of no session.
+    pub(super) lost: Option<SessionEvent>,
 }
 
 /// What is found under an id.
@@ -43,8 +57,28 @@ const ID_ROUNDS: usize = 8;
 const MOVES: usize = 16;
 
 impl Definition {
+    pub(super) async fn look_up(&self, brought: &Brought) -> Result<LookedUp, Error> {
+        if let Place::Cookie(sealer) = &self.place {
+            return self.open_carried(sealer, brought);
+        }
+        let Some(recognised) = self.recognise(brought) else {
+            return Ok(LookedUp {
+                found: Found::Nothing,
+                by_newest: true,
+                lost: Some(SessionEvent::Unknown),
+            });
+        };
+        // Only a signature or a seal tells that it was one of ours.
+        let is_ours = self.options.tickets.are_proven();
+        Ok(LookedUp {
+            found: self.find(&recognised.id).await?,
+            by_newest: recognised.by_newest,
+            lost: Some(if is_ours { SessionEvent::Expired } else { SessionEvent::Unknown }),
+        })
+    }
+
     pub(super) async fn find(&self, id: &SessionId) -> Result<Found, Error> {
-        let (content, info) = match self.storage.get(id).await {
+        let (content, info) = match self.storage()?.get(id).await {
             Ok(Some(found)) => found,
             Ok(None) => return Ok(Found::Nothing),
             // An id that no storage takes is one that none has given.
@@ -65,10 +99,16 @@ impl Definition {
             Ok(content) => content,
             Err(error) => return Ok(damaged(error)),
         };
-        if let Some(Err(error)) = content.value.as_deref().map(self.check) {
-            return Ok(Found::Invalid(InvalidSession { reason: InvalidReason::Type, cause: error.into() }));
+        if let Some(invalid) = self.unfit(&content) {
+            return Ok(invalid);
         }
-        Ok(Found::Session(Kept { id: id.clone(), content, info, is_own: false }))
+        Ok(Found::Session(Kept { id: id.clone(), content, info, is_own: false, sealed: None }))
+    }
+
+    /// Where what is stored is no value of the type.
+    pub(super) fn unfit(&self, content: &Content) -> Option<Found> {
+        let cause = (self.check)(content.value.as_deref()?).err()?.into();
+        Some(Found::Invalid(InvalidSession { reason: InvalidReason::Type, cause }))
     }
 
     /// The session as others have left it; `Nothing` where it was ended, also if its id was given to another one since.
@@ -109,7 +149,7 @@ impl Definition {
     /// request wrote is not lost, and a logout not undone.
     pub(super) async fn move_on(&self, kept: &Kept, new: &SessionId) -> Result<(), Error> {
         if !self.capabilities.conditional {
-            self.storage.invalidate(&kept.id).await?;
+            self.storage()?.invalidate(&kept.id).await?;
         }
         let mut options = WriteOptions::new().if_revision(kept.info.revision.clone()).idle_timeout(MOVED_FOR);
         if !kept.info.tags.is_empty() {
@@ -132,7 +172,7 @@ impl Definition {
                 closed => closed,
             };
             // Also what cannot say whether the session has gone on: then it may live, and nobody must think it ended.
-            let removed = match self.storage.invalidate(&current).await {
+            let removed = match self.storage()?.invalidate(&current).await {
                 Err(error) if error.kind() == ErrorKind::InvalidId => false,
                 result => result?,
             };
@@ -149,7 +189,7 @@ impl Definition {
         for _ in 0..ROUNDS {
             let revision = match known.take() {
                 Some(revision) => revision,
-                None => match self.storage.get(id).await? {
+                None => match self.storage()?.get(id).await? {
                     None => return Ok(Closed { was_there: Some(false), went_to: None }),
                     Some((content, _)) if is_moved(&content) => {
                         return Ok(Closed { was_there: Some(false), went_to: new_id_in(id, &content) });
@@ -160,7 +200,7 @@ impl Definition {
             if !self.capabilities.conditional {
                 break;
             }
-            let emptied = self.storage.set(id, Bytes::new(), WriteOptions::new().if_revision(revision));
+            let emptied = self.storage()?.set(id, Bytes::new(), WriteOptions::new().if_revision(revision));
             match emptied.await {
                 Ok(_) => return Ok(Closed { was_there: Some(true), went_to: None }),
                 Err(error) if error.kind() == ErrorKind::Conflict => {}
@@ -179,7 +219,7 @@ impl Definition {
         if !self.capabilities.conditional {
             options.condition = crate::session::IfRevision::Any;
         }
-        self.storage.set(id, content, options).await
+        self.storage()?.set(id, content, options).await
     }
 }
 
@@ -203,9 +243,9 @@ fn made(id: SessionId, content: Content, committed: Committed, tags: Option<&Tag
         info.tags = tags.cloned().unwrap_or_default();
         info
     });
-    Kept { id, content, info, is_own }
+    Kept { id, content, info, is_own, sealed: None }
 }
 
-fn damaged(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Found {
+pub(super) fn damaged(cause: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Found {
     Found::Invalid(InvalidSession { reason: InvalidReason::Damaged, cause: cause.into() })
 }

@@ -105,6 +105,40 @@ describe("axum beside node", () => {
         await post(old, "/logout");
         equal(await browser.json("/"), null);
       }));
+
+    it(`a_cookie_that_carries_its_session_whole_is_made_at_${first}_and_read_and_changed_at_${second}`, () =>
+      both(async ({ at, ...origins }) => {
+        const browser = new Client(origins[first]);
+        same(await browser.json("/settings"), [null, []]);
+        equal((await post(browser, "/settings", "français 🦀")).status, 204);
+        const there = at(browser, origins[second]);
+        same(await there.json("/settings"), [{ language: "français 🦀" }, ["Saved"]]);
+        same(await there.json("/settings"), [{ language: "français 🦀" }, []]);
+        equal((await post(there, "/settings", '"Ελληνικά"')).status, 204);
+        const back = at(there, origins[first]);
+        same(await back.json("/settings"), [{ language: '"Ελληνικά"' }, ["Saved"]]);
+        const read = await back.send("/settings");
+        same([await read.json(), read.headers.getSetCookie()], [[{ language: '"Ελληνικά"' }, []], []]);
+        equal((await back.send("/settings", { method: "DELETE" })).status, 204);
+        equal(back.cookie, "");
+      }));
+
+    it(`S3_S5_at_${first}_a_cookie_that_carries_its_session_is_changed_by_nobody_and_not_too_large`, () =>
+      both(async ({ at, ...origins }) => {
+        const browser = new Client(origins[second]);
+        await post(browser, "/settings", "français");
+        const forged = browser.cookie.replace(/.{9}$/, (end) => (end[0] === "A" ? "B" : "A") + end.slice(1));
+        const response = await fetch(`${origins[first]}/settings`, { headers: { cookie: forged } });
+        same(await response.json(), [null, []]);
+        equal(response.headers.getSetCookie()[0].startsWith("settings=; Max-Age=0; "), true);
+        const twice = `${forged}; ${browser.cookie}`;
+        const ours = await fetch(`${origins[first]}/settings`, { headers: { cookie: twice } });
+        same(await ours.json(), [{ language: "français" }, ["Saved"]]);
+        const here = at(browser, origins[first]);
+        const before = here.cookie;
+        equal((await post(here, "/settings", "x".repeat(4000))).status, 500);
+        equal(here.cookie, before);
+      }));
   }
 
   it("S5_a_ticket_of_another_secret_is_none_of_theirs", () =>

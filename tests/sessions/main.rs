@@ -22,6 +22,7 @@ mod moved;
 mod parallel;
 mod plain;
 mod revoked;
+mod sealed;
 mod sealed_ids;
 mod service;
 mod stepwise;

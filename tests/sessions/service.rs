@@ -13,15 +13,15 @@ use futures::future::BoxFuture;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use serde_json::{Value, json};
 use sessile::{
-    Error, ErrorKind, MissingSessionLayer, RequestHeaders, Session, SessionLayer, SessionStorageMemory,
-    Sessions, SessionsOptions,
+    Error, ErrorKind, MissingSessionLayer, RequestHeaders, Secrets, Session, SessionLayer,
+    SessionStorageMemory, Sessions, SessionsOptions,
 };
 use smol::block_on;
 use tower_layer::Layer;
 use tower_service::Service;
 
 use crate::{
-    app::{gated, held, sessions},
+    app::{NEW, gated, held, sessions},
     gated::Call,
 };
 
@@ -97,6 +97,32 @@ fn what_was_changed_is_stored_before_the_response_goes_out() {
     let second = answer(&layer, cookie.split(';').next(), count).unwrap();
     assert_eq!((first.body().as_str(), second.body().as_str()), ("1", "2"));
     assert!(second.headers().is_empty());
+}
+
+#[test]
+fn what_a_cookie_carries_whole_goes_through_the_layer_and_what_it_cannot_is_an_error() {
+    let secrets = Secrets::new([NEW]).unwrap();
+    let sessions = Sessions::sealed("user", &secrets, SessionsOptions::new()).unwrap();
+    let errors = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&errors);
+    let layer =
+        SessionLayer::new(sessions.clone()).on_error(move |error| told.lock().unwrap().push(error.kind()));
+    let first = answer(&layer, None, count).unwrap();
+    assert_eq!(first.headers()["cache-control"], "private, no-cache=\"set-cookie\"");
+    let second = answer(&layer, cookies(first.headers())[0].split(';').next(), count).unwrap();
+    assert_eq!((first.body().as_str(), second.body().as_str()), ("1", "2"));
+    assert_eq!(cookies(second.headers()).len(), 1);
+    let large = answer(&layer, None, |session| async move {
+        session.set(json!("x".repeat(4_096))).await.unwrap();
+        Ok(Response::new("large".to_owned()))
+    });
+    let large = large.unwrap();
+    assert_eq!((large.status(), large.body().as_str()), (StatusCode::INTERNAL_SERVER_ERROR, ""));
+    assert_eq!(
+        (cookies(large.headers()).len(), &errors.lock().unwrap()[..]),
+        (0, &[ErrorKind::TooLarge][..])
+    );
+    assert_eq!(sessions.counters().created, 1);
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! A server of axum that shares its sessions with one of Node (`server.mjs`): one folder, one secret, one cookie. Who logs in at
-//! one is known to the other, both count in one session, and a logout at one is one at both.
+//! one is known to the other, both count in one session, and a logout at one is one at both. A second cookie carries its session
+//! whole, and needs no folder.
 //!
-//! `SESSIONS=folder SECRET=text PORT=8001 cargo run --package sessile-example-axum`
+//! `SESSIONS=folder SECRET=text-of-32-bytes-or-more PORT=8001 cargo run --package sessile-example-axum`
 
 use std::{env, error::Error as StdError};
 
@@ -26,21 +27,29 @@ struct User {
     clicks: u32,
 }
 
+/// What another cookie carries whole, here and in Node.
+#[derive(Serialize, Deserialize)]
+struct Settings {
+    language: String,
+}
+
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn StdError>> {
     let storage = DirectoryStorage::new(env::var("SESSIONS")?, DirectoryOptions::new())?;
-    let options = SessionsOptions::new().secrets(&Secrets::new([env::var("SECRET")?])?)?;
+    let secrets = Secrets::new([env::var("SECRET")?])?;
+    let options = SessionsOptions::new().secrets(&secrets)?;
     // Plain HTTP on one machine; a server with https takes a name that begins with `__Host-`.
     let users = Sessions::<User>::cookie(SessionCookie::new("user"), storage, options)?;
+    let settings = Sessions::<Settings>::sealed("settings", &secrets, SessionsOptions::new())?;
 
     let app = Router::new()
         .route("/", get(show))
         .route("/login", post(log_in))
         .route("/click", post(click))
         .route("/logout", post(log_out))
-        .layer(
-            SessionLayer::new(users).on_error(|error| eprintln!("a session could not be stored: {error}")),
-        );
+        .route("/settings", get(show_settings).post(choose).delete(forget))
+        .layer(SessionLayer::new(users).on_error(log))
+        .layer(SessionLayer::new(settings).on_error(log));
 
     let port = env::var("PORT").ok().and_then(|port| port.parse().ok()).unwrap_or(0);
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
@@ -75,6 +84,25 @@ async fn click(session: Session<User>) -> Result<Json<User>, Failure> {
 async fn log_out(session: Session<User>) -> Result<StatusCode, Failure> {
     session.clear().await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+async fn show_settings(session: Session<Settings>) -> Result<Json<(Option<Settings>, Vec<String>)>, Failure> {
+    Ok(Json((session.get().await?, session.flashes("info").await?)))
+}
+
+async fn choose(session: Session<Settings>, language: String) -> Result<StatusCode, Failure> {
+    session.set(Settings { language }).await?;
+    session.flash("info", "Saved").await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+async fn forget(session: Session<Settings>) -> Result<StatusCode, Failure> {
+    session.clear().await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn log(error: &Error) {
+    eprintln!("a session could not be stored: {error}");
 }
 
 enum Failure {
