@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use serde_json::{Map, Value};
 
-use super::json::{Json, parse};
+use super::json::{Json, check_depth, parse};
 use crate::error::{Error, ErrorKind};
 
 const FLASH: &str = "$flash";
@@ -54,9 +54,10 @@ impl Content {
     /// What [`join`](Self::join) has made, here or in the npm package.
     pub(super) fn split(content: &Bytes) -> Result<Self, serde_json::Error> {
         let mut stored = parse(content)?;
-        let Value::Object(entries) = &mut stored else { return Ok(Self::plain(stored)) };
-        if !entries.get(FLASH).is_some_and(is_flash) {
-            return Ok(Self::plain(stored));
+        let has_flash = stored.get(FLASH).is_some_and(is_flash);
+        let Value::Object(entries) = &mut stored else { return Self::plain(stored, content) };
+        if !has_flash {
+            return Self::plain(stored, content);
         }
         let flash = match entries.shift_remove(FLASH) {
             Some(Value::Object(flash)) => flash,
@@ -67,11 +68,15 @@ impl Content {
             1 if entries.contains_key(VALUE) => entries.remove(VALUE),
             _ => Some(stored),
         };
+        if let Some(value) = &value {
+            check_depth(value, content)?;
+        }
         Ok(Self { value: value.map(Arc::new), flash: Arc::new(flash) })
     }
 
-    fn plain(value: Value) -> Self {
-        Self { value: Some(Arc::new(value)), flash: Arc::default() }
+    fn plain(value: Value, content: &Bytes) -> Result<Self, serde_json::Error> {
+        check_depth(&value, content)?;
+        Ok(Self { value: Some(Arc::new(value)), flash: Arc::default() })
     }
 }
 

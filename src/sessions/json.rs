@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use serde::{Deserialize as _, Serialize, de::DeserializeOwned};
+use serde::{
+    Deserialize as _, Serialize,
+    de::{DeserializeOwned, Error as _},
+};
 use serde_json::{Deserializer, Value};
 
 use super::merge::merge;
@@ -40,16 +43,25 @@ pub(super) fn unfit() -> Error {
     Error::new(ErrorKind::InvalidOption, "the session's value would not come back as its type")
 }
 
-/// What is stored, as the npm package would read it.
+/// What is stored, as the npm package would read it. A value beside messages may be nested once more.
 pub(super) fn parse(content: &Bytes) -> Result<Value, serde_json::Error> {
     let mut deserializer = Deserializer::from_slice(content);
     // The limit of serde_json is lower.
-    if !is_deep(content) {
+    if !opens_more(content, DEEPEST + 1) {
         deserializer.disable_recursion_limit();
     }
     let value = Value::deserialize(&mut deserializer)?;
     deserializer.end()?;
     Ok(value)
+}
+
+/// Refuses a value, out of that content, that is nested deeper than a session's.
+pub(super) fn check_depth(value: &Value, content: &Bytes) -> Result<(), serde_json::Error> {
+    // Few need be looked at a second time.
+    if opens_more(content, DEEPEST) && depth(value) > DEEPEST {
+        return Err(serde_json::Error::custom("it is nested deeper than a session can be"));
+    }
+    Ok(())
 }
 
 fn depth(value: &Value) -> usize {
@@ -60,8 +72,8 @@ fn depth(value: &Value) -> usize {
     }
 }
 
-/// Whether a text opens more brackets than a session may have, those in strings too where it is no JSON.
-fn is_deep(text: &[u8]) -> bool {
+/// Whether more brackets than these are open anywhere in a text, those in strings too where it is no JSON.
+fn opens_more(text: &[u8], most: usize) -> bool {
     let (mut open, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in text {
         match byte {
@@ -72,7 +84,7 @@ fn is_deep(text: &[u8]) -> bool {
             b']' | b'}' if !in_string => open = open.saturating_sub(1),
             _ => {}
         }
-        if open > DEEPEST {
+        if open > most {
             return true;
         }
     }
@@ -188,7 +200,8 @@ mod tests {
     fn nesting_is_bounded_when_it_is_read_and_when_it_is_written() {
         let nested = |depth: usize| Bytes::from(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         assert!(parse(&nested(200)).is_ok_and(|value| encode(&value).is_ok()));
-        assert!(parse(&nested(201)).is_err());
+        assert!(parse(&nested(201)).is_ok_and(|value| check_depth(&value, &nested(201)).is_err()));
+        assert!(parse(&nested(202)).is_err());
         assert!(parse(&nested(1_000_000)).is_err());
         assert!(parse(&Bytes::from(format!("\"{}\"", "[".repeat(300)))).is_ok());
         let deeper = parse(&nested(200)).map(|value| Value::Array(vec![value])).ok();

@@ -85,6 +85,19 @@ describe("flash messages", () => {
     same(await flashesOf(client), []);
   });
 
+  it("stand beside a value that is nested as deep as it can be", async () => {
+    for (const around of [(value) => [value], (value) => ({ value })]) {
+      let deep = 1;
+      for (let level = 0; level < 200; level += 1) deep = around(deep);
+      const { client } = appOf();
+      await client.send((user) => user.set(deep));
+      await client.send((user) => user.flash("info", "Saved"));
+      same(await valueOf(client), deep);
+      await client.send(async (user) => same(await user.flashes("info"), ["Saved"]));
+      same(await valueOf(client), deep);
+    }
+  });
+
   it("are not shown to a schema", async () => {
     const seen = [];
     const validate = (value) => {

@@ -212,6 +212,23 @@ describe("sessions in a sealed cookie", () => {
     equal((await rejection(late.commit())).code, "ERR_SESSION_CLOSED");
   });
 
+  it("S2_cannot_be_ended_after_the_headers_since_the_client_keeps_them", async () => {
+    let now = 1_000_000;
+    const { client, handler } = sealedApp({ clock: () => now, idleTimeout: "1h" });
+    await client.send((user) => user.set({ n: 1 }));
+    let late;
+    const visit = () => handler(request(client.cookie), async (user) => void (late = user));
+    await visit();
+    equal((await rejection(late.clear())).code, "ERR_SESSION_CLOSED");
+    now += 30 * 60_000;
+    await visit();
+    same(await late.get(), { n: 1 });
+    equal(await late.commit(), "unchanged", "a touch that is due");
+    await late.touch();
+    equal((await rejection(late.commit())).code, "ERR_SESSION_CLOSED");
+    same(await valueOf(client), { n: 1 });
+  });
+
   it("need secrets that cannot be guessed, and a cookie that a browser takes", () => {
     const refused = (...given) => {
       try {

@@ -89,12 +89,13 @@ export function split(stored: string): { readonly text: string | undefined; read
   if (!isObject(record) || !Object.hasOwn(record, FLASH)) return plain;
   const { [FLASH]: flash, ...rest } = record;
   if (!isFlash(flash)) return plain;
-  // What JSON cannot carry would be another value below.
-  checkStored(rest);
   const keys = Object.keys(rest);
   if (keys.length === 0) return { text: undefined, flash };
   const isValue = keys.length === 1 && keys[0] === VALUE;
-  return { text: JSON.stringify(isValue ? rest[VALUE] : rest), flash };
+  const value = isValue ? rest[VALUE] : rest;
+  // What JSON cannot carry would be another value below.
+  checkStored(value);
+  return { text: JSON.stringify(value), flash };
 }
 
 /** A quick look, for the many that have neither. */

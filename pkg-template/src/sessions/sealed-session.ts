@@ -114,6 +114,8 @@ class SealedSession<T> implements OpenSession<T> {
   async clear(): Promise<void> {
     await this.#loading?.catch(() => {});
     const ticket = this.#ticket();
+    // The client would keep it.
+    if (ticket !== undefined || this.#content !== undefined) this.#checkNotSealed();
     if (this.#content !== undefined || ticket !== undefined) this.#definition.tell("invalidated");
     this.#loading = Promise.resolve();
     this.#content = undefined;
@@ -155,9 +157,9 @@ class SealedSession<T> implements OpenSession<T> {
     const stored = join(reached, flash);
     const isChanged = content?.stored !== stored;
     if (!isChanged && !this.#moves && !this.#renews && !this.#isTouchDue()) return "unchanged";
-    if (this.#sealed) {
-      throw new SessionError("ERR_SESSION_CLOSED", "the response's headers are gone: nothing can be stored");
-    }
+    // A touch that nobody has asked for can wait for the next request.
+    if (this.#sealed && !isChanged && !this.#moves && !this.#touches) return "unchanged";
+    this.#checkNotSealed();
     await this.#revive(reached);
     const now = this.#definition.clock();
     const id = content === undefined || this.#moves ? generateSessionId() : content.id;
@@ -187,6 +189,11 @@ class SealedSession<T> implements OpenSession<T> {
 
   get #custom(): boolean {
     return this.#definition.schema !== undefined;
+  }
+
+  #checkNotSealed(): void {
+    if (!this.#sealed) return;
+    throw new SessionError("ERR_SESSION_CLOSED", "the response's headers are gone: nothing can be stored");
   }
 
   #emptyDraft(): Draft<T> {
