@@ -168,7 +168,7 @@ impl Folder {
         }
         let mut turn = self.tokens.turn(part).await;
         let token = self.tokens.take(part, &mut turn).await.map_err(failed)?;
-        let cleared = self.tokens.clear(token.path()).await;
+        let cleared = self.tokens.clear(part, token.path()).await;
         token.end().await;
         cleared.map_err(failed)
     }
