@@ -184,7 +184,7 @@ impl Folder {
             self.files.remove_now(&staged);
             return Err(failed(error).into());
         }
-        if let Err(stopped) = self.put(token, key, &staged).await {
+        if let Err(stopped) = self.put(key, &staged).await {
             self.files.remove_now(&staged);
             return Err(stopped);
         }
@@ -195,17 +195,13 @@ impl Folder {
     }
 
     /// Moves a file from the token to its place.
-    async fn put(&self, token: &Token<'_>, key: &Key, staged: &str) -> Result<(), Stopped> {
+    async fn put(&self, key: &Key, staged: &str) -> Result<(), Stopped> {
         let record = self.paths.record(key);
         let Err(error) = self.files.rename(staged, &record).await else { return Ok(()) };
         if error.kind() != io::ErrorKind::NotFound {
             return Err(failed(error).into());
         }
-        let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
-        if !is_held {
-            return Err(Stopped::Lost);
-        }
-        // The first record of its part.
+        // The first record of its part; or the token is lost.
         self.files.make_folder(&self.paths.part(key.part())).await.map_err(failed)?;
         unless_lost(self.files.rename(staged, &record).await)
     }

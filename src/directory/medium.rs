@@ -169,7 +169,7 @@ impl<'a> Current<'a> {
 }
 
 /// Until when a session's record tells that another was ended in its place: as long as that one's tombstone would have.
-pub(crate) fn tells_until(head: &Head) -> Timestamp {
+fn tells_until(head: &Head) -> Timestamp {
     let tells = if head.is_session() && head.lineage.is_ended() { TOMBSTONE_MILLIS } else { 0 };
     Timestamp::from_millis(head.lifetime.created.as_millis().saturating_add(tells))
 }
