@@ -130,11 +130,11 @@ fn is_past(value: &JsValue) -> bool {
 async fn remove(batches: &Rc<Batches>, store: &str, name: &str, if_past: bool) -> Result<(), Refused> {
     let transaction = batches.begin(&[CHUNKS, store], true).await?;
     let end = transaction.end();
-    let marked = transaction.store(store)?;
-    let marker = || marked.get(&name.into()).map_err(Failed::from);
+    let markers = transaction.store(store)?;
+    let marker = || markers.get(&name.into()).map_err(Failed::from);
     if !if_past || is_past(&transaction.result(&marker()?).await?) {
         clear(&transaction.store(CHUNKS)?, name)?;
-        marked.delete(&name.into()).map_err(Failed::from)?;
+        markers.delete(&name.into()).map_err(Failed::from)?;
     }
     Ok(end.done().await?)
 }
