@@ -265,7 +265,10 @@ export interface NewRecord {
   readonly data: Uint8Array;
   /** The length of the session's content; `null` where the record is no session, but remembers that one ended. */
   readonly byteLength: number | null;
-  /** From when on it may be removed, in milliseconds since the epoch; `null` for never. */
+  /**
+   * When it expires, in milliseconds since the epoch; `null` for never. A place that removes what has expired by itself does so an hour
+   * later at the earliest.
+   */
   readonly expiresAt: number | null;
   /** The tags by which `tagged` must find it. */
   readonly tags: readonly string[];

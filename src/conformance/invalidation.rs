@@ -1,5 +1,7 @@
 //! C4: invalidate is final.
 
+use std::time::Duration;
+
 use futures::{AsyncWriteExt, future::join_all};
 
 use super::{
@@ -260,4 +262,28 @@ pub(super) async fn C4_invalidate_wins_over_a_write_in_flight_on_the_other_side(
     fails(writer.commit().await, ErrorKind::Conflict, "a write begun before invalidate")?;
     here.is_gone(&id, "on this side").await?;
     there.is_gone(&id, "on the other side").await
+}
+
+pub(super) async fn C4_a_write_in_flight_does_not_outlive_the_session_made_anew(trial: Trial<'_>) -> Outcome {
+    let here = trial.open().await?;
+    let there = trial.open_again(&here).await?;
+    let brief = || WriteOptions::new().idle_timeout(Duration::from_secs(1));
+    for by_sweep in [false, true] {
+        let id = new_id()?;
+        here.put(&id, b"old", WriteOptions::new()).await?;
+        let writer = here.begun(&id, b"new", WriteOptions::new()).await?;
+        there.invalidate(&id).await?;
+        there.set_whole(&id, b"anew", brief()).await?;
+        here.clock.advance(1_000);
+        // Whoever finds it expired may remove it, but not what tells of the invalidate.
+        there.is_gone(&id, "once it has expired").await?;
+        if by_sweep {
+            there.sweep().await?;
+            here.sweep().await?;
+        }
+        fails(writer.commit().await, ErrorKind::Conflict, "a write begun before invalidate")?;
+        here.is_gone(&id, "on this side").await?;
+        there.is_gone(&id, "on the other side").await?;
+    }
+    Ok(())
 }

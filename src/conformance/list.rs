@@ -44,6 +44,7 @@ macro_rules! __conformance_cases {
             invalidation Conditional C4_a_conditional_write_in_flight_is_stopped_too,
             invalidation Tags C4_invalidating_by_tag_wins_over_a_write_in_flight,
             invalidation SharedConditional C4_invalidate_wins_over_a_write_in_flight_on_the_other_side,
+            invalidation SharedConditional C4_a_write_in_flight_does_not_outlive_the_session_made_anew,
             revisions Nothing C5_the_storage_declares_what_it_can_do,
             revisions Nothing C5_each_write_makes_a_new_revision,
             revisions Nothing C5_a_revision_never_comes_back_with_a_session_made_anew,

@@ -25,8 +25,13 @@ pub(crate) trait Files: fmt::Debug + MaybeSend + MaybeSync {
     /// Makes a file that was not there, of these bytes, on the disk when it resolves if `sync` says so.
     fn create<'a>(&'a self, path: &'a str, bytes: Bytes, sync: bool) -> BoxFuture<'a, io::Result<()>>;
 
-    /// Makes a file that was not there, to write to. It goes when it is dropped, as far as it has this path still.
-    fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>>;
+    /// Makes an empty file, and its folder where that is missing; well also where it is. With `sync` its name is on the disk
+    /// when it resolves.
+    fn enter<'a>(&'a self, folder: &'a str, path: &'a str, sync: bool) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Makes a file that was not there, to write to, and its folder where that is missing. It goes when it is dropped, as far as
+    /// it has this path still.
+    fn stage<'a>(&'a self, folder: &'a str, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>>;
 
     /// Gives a file or a folder another path, in the place of the file or the empty folder there.
     fn rename<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>>;
@@ -34,7 +39,10 @@ pub(crate) trait Files: fmt::Debug + MaybeSend + MaybeSync {
     /// Gives a file a second path, where nothing is.
     fn link<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>>;
 
-    /// Removes a file.
+    /// Copies a file to where nothing is, and puts the copy's bytes on the disk.
+    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>>;
+
+    /// Removes a file; well also where there is none.
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
 
     /// Removes a file, or a folder with all that is in it; well also where nothing is.
@@ -52,7 +60,8 @@ pub(crate) trait Files: fmt::Debug + MaybeSend + MaybeSync {
     /// Whether there is anything.
     fn is_there<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<bool>>;
 
-    /// Puts a folder's names on the disk.
+    /// Puts a folder's names on the disk; at first, and when a folder was made since, also those that lead to it, as far as one may
+    /// read the folders there: whoever made them may have been killed before it did, or not have cared.
     fn sync_folder<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>>;
 
     /// Lets others work for a while.
@@ -97,6 +106,17 @@ pub(crate) trait File: MaybeSend + MaybeSync {
 
     /// Writes all bytes at an offset.
     fn write_at(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>>;
+
+    /// Writes all bytes at an offset, with a note at that path for as long as it takes: a second name of `path`, which is the file's
+    /// own, or a file. Fails as `NotFound` where the note could not be made, and nothing was written; or was gone when it
+    /// was to be removed.
+    fn write_noted(
+        &self,
+        at: u64,
+        bytes: Bytes,
+        path: &str,
+        note: &str,
+    ) -> BoxFuture<'static, io::Result<()>>;
 
     /// Writes all bytes at an offset, and ends the file there.
     fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>>;

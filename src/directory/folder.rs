@@ -49,32 +49,34 @@ impl Folder {
     }
 
     /// What stands before and behind the content of a record; and the file, where it was opened to be changed.
-    pub(super) async fn glance(&self, key: &Key, mode: Mode) -> Result<Glance, Error> {
-        // Who changes a part of a record must not vouch for what it could have seen to be damaged.
-        let most = if mode == Mode::Update { HEADER + PIECE } else { GLANCE };
-        let opened = match self.files.open(&self.paths.record(key), most, mode).await {
-            Ok(None) => return Ok(Glance::Nothing),
-            Ok(Some(opened)) => opened,
-            Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Glance::Damaged),
-            Err(error) => return Err(failed(error)),
-        };
-        let is_whole = opened.start.len() as u64 == opened.length();
-        let read = if mode == Mode::Update && is_whole {
-            Head::open(&opened.start)
-        } else {
-            read_head(&opened).await
-        };
-        match read {
-            Ok(head) => Ok(Glance::Record(head, opened.rest.map(|(_, file)| file))),
-            Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Glance::Damaged),
-            Err(error) => Err(error),
-        }
+    pub(super) fn glance<'a>(&'a self, key: &'a Key, mode: Mode) -> BoxFuture<'a, Result<Glance, Error>> {
+        Box::pin(async move {
+            // Who changes a part of a record must not vouch for what it could have seen to be damaged.
+            let most = if mode == Mode::Update { HEADER + PIECE } else { GLANCE };
+            let opened = match self.files.open(&self.paths.record(key), most, mode).await {
+                Ok(None) => return Ok(Glance::Nothing),
+                Ok(Some(opened)) => opened,
+                Err(error) if error.kind() == io::ErrorKind::InvalidData => return Ok(Glance::Damaged),
+                Err(error) => return Err(failed(error)),
+            };
+            let is_whole = opened.start.len() as u64 == opened.length();
+            let read = if mode == Mode::Update && is_whole {
+                Head::open(&opened.start)
+            } else {
+                read_head(&opened).await
+            };
+            match read {
+                Ok(head) => Ok(Glance::Record(head, opened.rest.map(|(_, file)| file))),
+                Err(error) if error.kind() == ErrorKind::Corrupt => Ok(Glance::Damaged),
+                Err(error) => Err(error),
+            }
+        })
     }
 
     /// One try to look and to change. `Lost`: the token was taken away, and nothing has changed.
     async fn attempt(
         &self,
-        token: &Token<'_>,
+        token: &mut Token<'_>,
         key: &Key,
         content: &mut Content,
         before: &mut Option<Lineage>,
@@ -88,27 +90,35 @@ impl Folder {
         match change {
             Change::Leave => Ok(()),
             Change::Publish(head) => self.publish(token, key, content, &glance, &head).await,
-            Change::Touch(head) => {
-                // A token that was kept may be another's by now, whose touch this one must not undo.
-                if !self.files.is_there(token.path()).await.map_err(failed)? {
-                    return Err(Stopped::Lost);
-                }
-                if let Glance::Record(_, Some(file)) = glance {
-                    let activity = Bytes::copy_from_slice(&head.activity());
-                    file.write_at(ACTIVITY_AT as u64, activity).await.map_err(failed)?;
-                }
-                // The file was this session's only if nobody took the token meanwhile.
-                let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
-                if is_held { Ok(()) } else { Err(Stopped::Lost) }
-            }
+            Change::Touch(head) => match glance {
+                Glance::Record(_, Some(file)) => self.touch(token, key, &*file, &head).await,
+                _ => Ok(()),
+            },
             Change::Remove => {
                 let aside = self.move_aside(token, key).await?;
-                self.remove_aside(&aside).await?;
+                self.files.remove(&aside).await.map_err(failed)?;
                 self.untag(token, key, glance.head(), None).await?;
                 Ok(())
             }
             Change::Quarantine => self.quarantine(token, key).await,
         }
+    }
+
+    /// Writes an activity into a record, with a note in the token for as long as that takes.
+    async fn touch(
+        &self,
+        token: &mut Token<'_>,
+        key: &Key,
+        file: &dyn File,
+        head: &Head,
+    ) -> Result<(), Stopped> {
+        let record = self.paths.record(key);
+        let note = token.note(Paths::name(&record));
+        let activity = Bytes::copy_from_slice(&head.activity());
+        token.writes(true);
+        let written = file.write_noted(ACTIVITY_AT as u64, activity, &record, &note).await;
+        token.writes(false);
+        unless_lost(written)
     }
 
     async fn publish(
@@ -174,7 +184,7 @@ impl Folder {
             self.files.remove_now(&staged);
             return Err(failed(error).into());
         }
-        if let Err(stopped) = self.put(token, key, &staged).await {
+        if let Err(stopped) = self.put(key, &staged).await {
             self.files.remove_now(&staged);
             return Err(stopped);
         }
@@ -185,47 +195,33 @@ impl Folder {
     }
 
     /// Moves a file from the token to its place.
-    async fn put(&self, token: &Token<'_>, key: &Key, staged: &str) -> Result<(), Stopped> {
+    async fn put(&self, key: &Key, staged: &str) -> Result<(), Stopped> {
         let record = self.paths.record(key);
         let Err(error) = self.files.rename(staged, &record).await else { return Ok(()) };
         if error.kind() != io::ErrorKind::NotFound {
             return Err(failed(error).into());
         }
-        let is_held = self.files.is_there(token.path()).await.map_err(failed)?;
-        if !is_held {
-            return Err(Stopped::Lost);
-        }
-        // The first record of its part.
+        // The first record of its part; or the token is lost.
         self.files.make_folder(&self.paths.part(key.part())).await.map_err(failed)?;
-        if self.strict {
-            self.files.sync_folder(self.paths.root()).await.map_err(failed)?;
-        }
-        match self.files.rename(staged, &record).await {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
-            done => done.map_err(|error| failed(error).into()),
-        }
+        unless_lost(self.files.rename(staged, &record).await)
     }
 
     /// Moves what is under a key into the token: which works only for who holds it.
     async fn move_aside(&self, token: &Token<'_>, key: &Key) -> Result<String, Stopped> {
         let aside = format!("{}/{}", token.path(), self.tokens.unique());
-        match self.files.rename(&self.paths.record(key), &aside).await {
-            Ok(()) => Ok(aside),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.lost_or(token, error).await?),
-            Err(error) => Err(failed(error).into()),
-        }
+        unless_lost(self.files.rename(&self.paths.record(key), &aside).await)?;
+        Ok(aside)
     }
 
-    async fn quarantine(&self, token: &Token<'_>, key: &Key) -> Result<(), Stopped> {
-        let aside = self.move_aside(token, key).await?;
-        let folder = self.paths.damaged();
-        self.files.make_folder(&folder).await.map_err(failed)?;
-        let put_away = format!("{folder}/{}-{}", key.hex(), self.tokens.unique());
-        match self.files.rename(&aside, &put_away).await {
+    fn quarantine<'a>(&'a self, token: &'a Token<'_>, key: &'a Key) -> BoxFuture<'a, Result<(), Stopped>> {
+        Box::pin(async move {
+            let aside = self.move_aside(token, key).await?;
+            let folder = self.paths.damaged();
+            self.files.make_folder(&folder).await.map_err(failed)?;
+            let put_away = format!("{folder}/{}-{}", key.hex(), self.tokens.unique());
             // Whoever took the token has cleared it.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
-            done => Ok(done.map_err(failed)?),
-        }
+            unless_lost(self.files.rename(&aside, &put_away).await)
+        })
     }
 
     /// What a missing file means while a token is held.
@@ -239,16 +235,7 @@ impl Folder {
         for tag in head.tags.iter().filter(|tag| !old.is_some_and(|old| old.tags.contains(tag))) {
             let (folder, prefix) = self.paths.tag(tag);
             let entry = format!("{folder}/{prefix}{}", key.hex());
-            let mut made = self.files.create(&entry, Bytes::new(), false).await;
-            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-                self.files.make_folder(&folder).await.map_err(failed)?;
-                made = self.files.create(&entry, Bytes::new(), false).await;
-            }
-            match made {
-                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(failed(error)),
-                _ if self.strict => self.files.sync_folder(&folder).await.map_err(failed)?,
-                _ => {}
-            }
+            self.files.enter(&folder, &entry, self.strict).await.map_err(failed)?;
         }
         Ok(())
     }
@@ -273,17 +260,9 @@ impl Folder {
     pub(super) async fn remove_entry(&self, token: &Token<'_>, entry: &str) -> Result<(), Error> {
         let aside = format!("{}/{}", token.path(), self.tokens.unique());
         match self.files.rename(entry, &aside).await {
-            Ok(()) => self.remove_aside(&aside).await,
+            Ok(()) => self.files.remove(&aside).await.map_err(failed),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
             Err(error) => Err(failed(error)),
-        }
-    }
-
-    /// Removes what was moved into the token. Whoever took the token meanwhile has done so.
-    async fn remove_aside(&self, aside: &str) -> Result<(), Error> {
-        match self.files.remove(aside).await {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(error)),
-            _ => Ok(()),
         }
     }
 }
@@ -307,12 +286,7 @@ impl Directory for Folder {
         Box::pin(async move {
             let folder = self.paths.staged();
             let path = format!("{folder}/{}", self.tokens.unique());
-            let mut made = self.files.stage(&path).await;
-            if made.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::NotFound) {
-                self.files.make_folder(&folder).await.map_err(failed)?;
-                made = self.files.stage(&path).await;
-            }
-            let file = made.map_err(failed)?;
+            let file = self.files.stage(&folder, &path).await.map_err(failed)?;
             Ok(Box::new(StagedFile::new(file, path, self.strict)) as Box<dyn Stage>)
         })
     }
@@ -340,8 +314,8 @@ impl Directory for Folder {
                 if before.is_none() && turn.is_none() {
                     before = Some(self.glance(key, Mode::Read).await?.current().lineage());
                 }
-                let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
-                match self.attempt(&token, key, content, &mut before, decide).await {
+                let mut token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
+                match self.attempt(&mut token, key, content, &mut before, decide).await {
                     Err(Stopped::Lost) => token.lose(),
                     Err(Stopped::Failed(error)) => {
                         token.end().await;
@@ -419,6 +393,14 @@ impl Glance {
 enum Stopped {
     Lost,
     Failed(Error),
+}
+
+/// What came of a call in the token. Where a file is missing, the token is, or somebody is at work by hand.
+fn unless_lost(done: io::Result<()>) -> Result<(), Stopped> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Stopped::Lost),
+        done => Ok(done.map_err(failed)?),
+    }
 }
 
 impl From<Error> for Stopped {

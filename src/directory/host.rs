@@ -31,13 +31,19 @@ extern "C" {
     fn create(this: &HostFiles, path: &str, bytes: &[u8], sync: bool) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
-    fn stage(this: &HostFiles, path: &str) -> Result<JsValue, JsValue>;
+    fn enter(this: &HostFiles, folder: &str, path: &str, sync: bool) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn stage(this: &HostFiles, folder: &str, path: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn rename(this: &HostFiles, from: &str, to: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn link(this: &HostFiles, from: &str, to: &str) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch)]
+    fn copy(this: &HostFiles, from: &str, to: &str) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn remove(this: &HostFiles, path: &str) -> Result<JsValue, JsValue>;
@@ -96,6 +102,15 @@ extern "C" {
     /// The bytes are a view, as of [`HostFiles::create`].
     #[wasm_bindgen(method, catch, js_name = writeAt)]
     fn write_at(this: &HostFile, at: f64, bytes: &[u8], end: bool) -> Result<JsValue, JsValue>;
+
+    #[wasm_bindgen(method, catch, js_name = writeNoted)]
+    fn write_noted(
+        this: &HostFile,
+        at: f64,
+        bytes: &[u8],
+        path: &str,
+        note: &str,
+    ) -> Result<JsValue, JsValue>;
 
     #[wasm_bindgen(method, catch)]
     fn sync(this: &HostFile) -> Result<JsValue, JsValue>;
@@ -179,8 +194,12 @@ impl Files for HostFiles {
         done(Self::create(self, path, &bytes, sync))
     }
 
-    fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
-        let coming = Coming(Some(Self::stage(self, path)));
+    fn enter<'a>(&'a self, folder: &'a str, path: &'a str, sync: bool) -> BoxFuture<'a, io::Result<()>> {
+        done(Self::enter(self, folder, path, sync))
+    }
+
+    fn stage<'a>(&'a self, folder: &'a str, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
+        let coming = Coming(Some(Self::stage(self, folder, path)));
         Box::pin(async {
             let file = coming.settled().await?;
             coming.take_over();
@@ -194,6 +213,10 @@ impl Files for HostFiles {
 
     fn link<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>> {
         done(Self::link(self, from, to))
+    }
+
+    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        done(Self::copy(self, from, to))
     }
 
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
@@ -301,6 +324,16 @@ impl File for OpenFile {
 
     fn write_at(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {
         done(self.0.write_at(offset(at), &bytes, false))
+    }
+
+    fn write_noted(
+        &self,
+        at: u64,
+        bytes: Bytes,
+        path: &str,
+        note: &str,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        done(self.0.write_noted(offset(at), &bytes, path, note))
     }
 
     fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {

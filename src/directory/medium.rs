@@ -9,7 +9,7 @@ use crate::{
     error::Error,
     key::Key,
     maybe_send::{BoxFuture, MaybeSend, MaybeSync},
-    record::{Head, Lineage},
+    record::{Head, Lineage, TOMBSTONE_MILLIS},
     session::Capabilities,
 };
 
@@ -144,11 +144,20 @@ impl<'a> Current<'a> {
     }
 
     /// What is to become of a record whose time may be up.
-    pub(crate) fn removed_if_over(self, now: Timestamp) -> Change {
-        match self {
-            Current::Record(head) if head.lifetime.is_over(now) => Change::Remove,
-            _ => Change::Leave,
+    ///
+    /// Of a session that was made in the place of an ended one a tombstone stays for the rest of the hour: who began to write before
+    /// that end may still come, and nothing else tells of it (C4).
+    pub(crate) fn removed_if_over(self, now: Timestamp) -> Result<Change, Error> {
+        let Current::Record(head) = self else { return Ok(Change::Leave) };
+        if !head.lifetime.is_over(now) {
+            return Ok(Change::Leave);
         }
+        if now >= tells_until(head) {
+            return Ok(Change::Remove);
+        }
+        let mut remains = Head::tombstone(head.lifetime.created)?;
+        remains.lineage = head.lineage;
+        Ok(Change::Publish(remains))
     }
 
     pub(crate) fn lineage(self) -> Lineage {
@@ -157,6 +166,12 @@ impl<'a> Current<'a> {
             Current::Nothing | Current::Damaged => Lineage::NONE,
         }
     }
+}
+
+/// Until when a session's record tells that another was ended in its place: as long as that one's tombstone would have.
+fn tells_until(head: &Head) -> Timestamp {
+    let tells = if head.is_session() && head.lineage.is_ended() { TOMBSTONE_MILLIS } else { 0 };
+    Timestamp::from_millis(head.lifetime.created.as_millis().saturating_add(tells))
 }
 
 /// What shall be done with the record under a key.

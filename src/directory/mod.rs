@@ -177,7 +177,7 @@ impl Shared {
         let mut decide = |_: Option<Lineage>, current: Current<'_>| {
             there =
                 matches!(current, Current::Record(head) if head.is_session() && head.lifetime.is_over(now));
-            Ok(current.removed_if_over(now))
+            current.removed_if_over(now)
         };
         self.medium.change(key, &mut Content::None, &mut decide).await?;
         if there {
@@ -197,7 +197,7 @@ impl Shared {
             there = live.is_some();
             if tag.is_some_and(|tag| !live.is_some_and(|head| head.tags.contains(tag))) {
                 there = false;
-                return Ok(current.removed_if_over(now));
+                return current.removed_if_over(now);
             }
             // In the same step as the tombstone: no write of this process that began before may follow.
             self.with_fences(|fences| fences.raise(name.as_str()))?;
@@ -316,7 +316,7 @@ impl SessionStorage for DirectoryStorage {
                     return Err(corrupt("it cannot be read"));
                 }
                 there = current.live(now).is_some();
-                let Some(head) = current.live(now) else { return Ok(current.removed_if_over(now)) };
+                let Some(head) = current.live(now) else { return current.removed_if_over(now) };
                 let mut head = head.clone();
                 let was = head.lifetime.active;
                 head.lifetime.touch(now);

@@ -24,10 +24,6 @@ impl Paths {
         Self { root: root.trim_end_matches('/').to_owned() }
     }
 
-    pub(crate) fn root(&self) -> &str {
-        &self.root
-    }
-
     /// The folder of a part.
     pub(crate) fn part(&self, part: u8) -> String {
         format!("{}/{part:02x}", self.root)
@@ -52,6 +48,11 @@ impl Paths {
         let hex = key.hex();
         let (part, name) = hex.split_at(2);
         format!("{}/{part}/{name}", self.root)
+    }
+
+    /// The name of a record in its part's folder.
+    pub(crate) fn name(record: &str) -> &str {
+        record.rsplit('/').next().unwrap_or_default()
     }
 
     /// The key of a record by its name in a part's folder.

@@ -27,8 +27,8 @@ use crate::{
 /// The key is the SHA-256 of the session's id in 64 lowercase hexadecimal digits, so it is safe as a database key, and a leaked
 /// database holds no usable id (C8). The bytes are a record with header and checksum (`docs/format.md`): store them as they are.
 ///
-/// Timeouts, revisions, fences and tombstones are in the record. An expired one may be removed by the place itself, and
-/// not before: [`NewRecord::expires_at`] says when.
+/// Timeouts, revisions, fences and tombstones are in the record. An expired one may be removed by the place itself, an hour after
+/// [`NewRecord::expires_at`] and not before: it may be all that tells a write which began before an invalidate of that (C4).
 pub trait Records: MaybeSend + MaybeSync {
     /// What is under this key, and by which version to replace it.
     fn load<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<VersionedRecord>, Error>>;
@@ -87,7 +87,7 @@ pub struct NewRecord {
     pub data: Vec<u8>,
     /// The length of the session's content, in bytes; none where the record is no session, but remembers that one ended.
     pub byte_length: Option<u64>,
-    /// From when on it may be removed; never where there is none.
+    /// When it expires; never where there is none. From then on [`Records::expired`] names it.
     pub expires_at: Option<Timestamp>,
     /// The tags by which [`Records::tagged`] must find it.
     pub tags: Tags,

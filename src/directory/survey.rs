@@ -1,7 +1,10 @@
-//! Going through a folder's records, a part at a time.
+//! Going through what lies in a folder, a part at a time.
 
 use std::{
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU8, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,70 +13,127 @@ use super::{
     folder::{Folder, Glance},
     paths::Paths,
 };
-use crate::{clock::Timestamp, error::Error, key::Key};
+use crate::{clock::Timestamp, error::Error, key::Key, maybe_send::BoxFuture};
 
-/// How many records are looked at before others get their turn.
+/// How many names are looked at before others get their turn.
 const AT_ONCE: usize = 16;
-/// How many of the folders that tags lie in, and of the tokens, one call tidies.
-const FOLDERS_AT_ONCE: u16 = 16;
+/// How many names of each kind one call of `clear_leftovers` looks at.
+const TIDIED_AT_ONCE: usize = 1_024;
+/// How many of the folders that tags lie in, and of the tokens, it looks into.
+const FOLDERS_AT_ONCE: usize = 16;
 /// How long nobody has changed a staged content that nobody can be at work on any more: a day.
 const ABANDONED: Duration = Duration::from_secs(24 * 60 * 60);
 /// How long a damaged record is kept for whoever wants to look at it: a week.
 const DAMAGED: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
-/// Where the last call stopped.
+/// Where the last calls stopped.
 #[derive(Debug, Default)]
 pub(crate) struct Survey {
-    /// Taken out by who is at work: of two calls at once, the second finds nothing to do.
-    records: Mutex<Option<Place>>,
-    tidied: Mutex<u16>,
+    records: Mutex<Place>,
+    old: Mutex<Place>,
+    entries: Mutex<Place>,
+    tokens: AtomicU8,
 }
 
-/// A place in the folder: a part, and what is left of its names.
+/// A place in some folders: which of them comes next, and what is left of the names of the one before.
 #[derive(Debug, Default)]
 struct Place {
-    part: u8,
+    folder: u16,
+    next: u16,
     names: Vec<String>,
     is_taken: bool,
 }
 
-impl Survey {
-    fn take(&self) -> Option<Place> {
-        let mut place = self.records.lock().unwrap_or_else(PoisonError::into_inner);
-        match place.as_mut() {
-            Some(place) if place.is_taken => None,
-            Some(place) => {
-                let taken = Place { is_taken: true, ..Place::default() };
-                Some(std::mem::replace(place, taken))
-            }
-            None => {
-                *place = Some(Place { is_taken: true, ..Place::default() });
-                Some(Place::default())
-            }
+/// What is gone through.
+#[derive(Clone, Copy)]
+enum Kind {
+    Records,
+    /// What goes by its age alone.
+    Old,
+    /// The entries of tags.
+    Entries,
+}
+
+impl Kind {
+    /// How many folders it lies in.
+    fn folders(self) -> u16 {
+        match self {
+            Self::Records => 256,
+            Self::Old => 3,
+            Self::Entries => Paths::TAG_FOLDERS,
         }
     }
 
-    fn put_back(&self, place: Place) {
-        *self.records.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
-    }
-
-    fn next_folders(&self, of: u16) -> impl Iterator<Item = u16> {
-        let mut tidied = self.tidied.lock().unwrap_or_else(PoisonError::into_inner);
-        let first = *tidied;
-        *tidied = (first + FOLDERS_AT_ONCE) % Paths::TAG_FOLDERS;
-        (first..first + FOLDERS_AT_ONCE).map(move |number| number % of)
+    fn folder(self, paths: &Paths, number: u16) -> String {
+        match (self, number) {
+            (Self::Records, _) => paths.part(part(number)),
+            (Self::Entries, _) => paths.tags(number),
+            (Self::Old, 0) => paths.staged(),
+            (Self::Old, 1) => paths.made(),
+            (Self::Old, _) => paths.damaged(),
+        }
     }
 }
 
-/// Puts the place back, also where the work is given up.
-struct Taken<'a> {
-    survey: &'a Survey,
+fn part(number: u16) -> u8 {
+    number.to_le_bytes()[0]
+}
+
+/// One call's part of the way. The place is taken out meanwhile, so that of two calls at once the second finds nothing to do.
+struct Walk<'a> {
+    folder: &'a Folder,
+    kind: Kind,
+    from: &'a Mutex<Place>,
     place: Place,
+    /// How many names, and folders, it may still look at.
+    names: usize,
+    folders: usize,
 }
 
-impl Drop for Taken<'_> {
+impl<'a> Walk<'a> {
+    fn begin(folder: &'a Folder, kind: Kind, names: usize, folders: usize) -> Option<Self> {
+        let from = match kind {
+            Kind::Records => &folder.survey.records,
+            Kind::Old => &folder.survey.old,
+            Kind::Entries => &folder.survey.entries,
+        };
+        let mut place = from.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.is_taken {
+            return None;
+        }
+        let place = std::mem::replace(&mut *place, Place { is_taken: true, ..Place::default() });
+        Some(Self { folder, kind, from, place, names, folders })
+    }
+
+    /// The next name, with the number of its folder; from the last folder on to the first. None once it has looked at enough.
+    fn next(&mut self) -> BoxFuture<'_, Result<Option<(u16, String)>, Error>> {
+        Box::pin(async move {
+            let Folder { files, paths, .. } = self.folder;
+            let Some(left) = self.names.checked_sub(1) else { return Ok(None) };
+            self.names = left;
+            if left % AT_ONCE == 0 {
+                files.pause(Duration::ZERO).await;
+            }
+            let place = &mut self.place;
+            loop {
+                if let Some(name) = place.names.pop() {
+                    return Ok(Some((place.folder, name)));
+                }
+                let Some(left) = self.folders.checked_sub(1) else { return Ok(None) };
+                self.folders = left;
+                place.folder = place.next;
+                place.next = (place.next + 1) % self.kind.folders();
+                let folder = self.kind.folder(paths, place.folder);
+                place.names = files.list(&folder).await.map_err(failed)?.unwrap_or_default();
+            }
+        })
+    }
+}
+
+impl Drop for Walk<'_> {
+    /// Puts the place back, also where the work is given up.
     fn drop(&mut self) {
-        self.survey.put_back(std::mem::take(&mut self.place));
+        *self.from.lock().unwrap_or_else(PoisonError::into_inner) = std::mem::take(&mut self.place);
     }
 }
 
@@ -81,35 +141,16 @@ impl Folder {
     /// The keys of those among the next records whose time is up. Lists no more parts than a quarter of the limit.
     pub(super) async fn find_over(&self, now: Timestamp, limit: usize) -> Result<Vec<Key>, Error> {
         let mut over = Vec::new();
-        let Some(place) = self.survey.take() else { return Ok(over) };
-        let mut taken = Taken { survey: &self.survey, place };
-        let place = &mut taken.place;
-        let mut listed = 0;
-        for looked in 1..=limit {
-            while place.names.is_empty() {
-                if listed == limit.div_ceil(4).min(256) {
-                    return Ok(over);
-                }
-                listed += 1;
-                let folder = self.paths.part(place.part);
-                place.names = self.files.list(&folder).await.map_err(failed)?.unwrap_or_default();
-                if place.names.is_empty() {
-                    place.part = place.part.wrapping_add(1);
-                }
-            }
-            let key = place.names.pop().and_then(|name| Paths::key(place.part, &name));
-            if place.names.is_empty() {
-                place.part = place.part.wrapping_add(1);
-            }
-            if let Some(key) = key
+        let Some(mut walk) = Walk::begin(self, Kind::Records, limit, limit.div_ceil(4).min(256)) else {
+            return Ok(over);
+        };
+        while let Some((number, name)) = walk.next().await? {
+            if let Some(key) = Paths::key(part(number), &name)
                 // One record that cannot be read is no reason to leave the others.
                 && let Ok(Glance::Record(head, _)) = self.glance(&key, Mode::Read).await
                 && head.lifetime.is_over(now)
             {
                 over.push(key);
-            }
-            if looked % AT_ONCE == 0 {
-                self.files.pause(Duration::ZERO).await;
             }
         }
         Ok(over)
@@ -134,24 +175,23 @@ impl Folder {
 
     /// Clears what those have left who were killed: staged contents, halves in tokens, entries of tags that no session has.
     pub(super) async fn clear_leftovers(&self) -> Result<(), Error> {
-        let old = [
-            (self.paths.staged(), ABANDONED),
-            (self.paths.made(), ABANDONED),
-            (self.paths.damaged(), DAMAGED),
-        ];
-        for (folder, age) in old {
-            for name in self.files.list(&folder).await.map_err(failed)?.unwrap_or_default() {
-                let path = format!("{folder}/{name}");
+        if let Some(mut walk) = Walk::begin(self, Kind::Old, TIDIED_AT_ONCE, 3) {
+            while let Some((number, name)) = walk.next().await? {
+                let path = format!("{}/{name}", Kind::Old.folder(&self.paths, number));
+                let age = if number == 2 { DAMAGED } else { ABANDONED };
                 // What is gone meanwhile was cleared by another.
                 if self.files.age(&path).await.is_ok_and(|own| own > age) {
                     self.files.remove_all(&path).await.map_err(failed)?;
                 }
             }
         }
-        for number in self.survey.next_folders(Paths::TAG_FOLDERS) {
-            // There are fewer parts than folders of tags; so each has its turn more often.
-            self.clear_token((number % 256).to_le_bytes()[0]).await?;
-            self.clear_tags(number).await?;
+        for _ in 0..FOLDERS_AT_ONCE {
+            self.clear_token(self.survey.tokens.fetch_add(1, Ordering::Relaxed)).await?;
+        }
+        if let Some(mut walk) = Walk::begin(self, Kind::Entries, TIDIED_AT_ONCE, FOLDERS_AT_ONCE) {
+            while let Some((number, name)) = walk.next().await? {
+                self.clear_entry(&self.paths.tags(number), &name).await?;
+            }
         }
         Ok(())
     }
@@ -168,38 +208,34 @@ impl Folder {
         }
         let mut turn = self.tokens.turn(part).await;
         let token = self.tokens.take(part, &mut turn).await.map_err(failed)?;
-        let cleared = self.tokens.clear(token.path()).await;
+        let cleared = self.tokens.clear(part, token.path()).await;
         token.end().await;
         cleared.map_err(failed)
     }
 
-    async fn clear_tags(&self, number: u16) -> Result<(), Error> {
-        let folder = self.paths.tags(number);
-        for name in self.files.list(&folder).await.map_err(failed)?.unwrap_or_default() {
-            let Some(key) = Paths::tagged_key(&name) else { continue };
-            let entry = format!("{folder}/{name}");
-            let belongs = |glance: &Glance| {
-                let mut tags = glance.head().into_iter().flat_map(|head| head.tags.iter());
-                tags.any(|tag| {
-                    let (own, prefix) = self.paths.tag(tag);
-                    own == folder && name.starts_with(&prefix)
-                })
-            };
-            if self.glance(&key, Mode::Read).await.is_ok_and(|glance| belongs(&glance)) {
-                continue;
-            }
-            // An entry is made before its session is: only with the turn is it known to be nobody's.
-            let mut turn = self.tokens.turn(key.part()).await;
-            let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
-            let cleared = match self.glance(&key, Mode::Read).await {
-                Ok(glance) if belongs(&glance) => Ok(()),
-                Ok(_) => self.remove_entry(&token, &entry).await,
-                // Whose record cannot be read keeps its entries.
-                Err(_) => Ok(()),
-            };
-            token.end().await;
-            cleared?;
+    /// Removes the entry of a tag that its session does not carry.
+    async fn clear_entry(&self, folder: &str, name: &str) -> Result<(), Error> {
+        let Some(key) = Paths::tagged_key(name) else { return Ok(()) };
+        let belongs = |glance: &Glance| {
+            let mut tags = glance.head().into_iter().flat_map(|head| head.tags.iter());
+            tags.any(|tag| {
+                let (own, prefix) = self.paths.tag(tag);
+                own == folder && name.starts_with(&prefix)
+            })
+        };
+        if self.glance(&key, Mode::Read).await.is_ok_and(|glance| belongs(&glance)) {
+            return Ok(());
         }
-        Ok(())
+        // An entry is made before its session is: only with the turn is it known to be nobody's.
+        let mut turn = self.tokens.turn(key.part()).await;
+        let token = self.tokens.take(key.part(), &mut turn).await.map_err(failed)?;
+        let cleared = match self.glance(&key, Mode::Read).await {
+            Ok(glance) if belongs(&glance) => Ok(()),
+            Ok(_) => self.remove_entry(&token, &format!("{folder}/{name}")).await,
+            // Whose record cannot be read keeps its entries.
+            Err(_) => Ok(()),
+        };
+        token.end().await;
+        cleared
     }
 }

@@ -9,6 +9,10 @@
 //! paths that the holder works with. A holder that was only slow finds them missing, has published nothing, and starts
 //! over. No clock is trusted, no process is asked whether it lives, and no time that a holder may take is a promise.
 //!
+//! A touch is the exception: it writes into the record where that lies, and no path is in its way. So the holder first
+//! makes a note in its token, by the record's name. Whoever takes the token with a note in it puts a copy in the record's
+//! place before all else: what is written late goes into a file that nobody finds any more.
+//!
 //! A process that has a folder for itself keeps the tokens it has taken (`kept-…`), and then a turn costs it nothing;
 //! another may take such a token after a short wait. Processes that meet give theirs back after each turn (`busy-…`):
 //! such a token is taken only from a holder that does not move for long.
@@ -25,6 +29,7 @@ use std::{
 use futures::lock::{Mutex, MutexGuard};
 
 use super::{files::Files, paths::Paths};
+use crate::{key::Key, maybe_send::BoxFuture};
 
 /// A busy holder that did not move for so long is taken for dead, unless turns take longer than that here.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -92,44 +97,46 @@ impl Tokens {
         };
         let since = self.files.elapsed();
         let free = self.paths.free(part);
-        Ok(Token { tokens: self, turn, path: Some(path), free, since, is_kept })
+        Ok(Token { tokens: self, turn, path: Some(path), free, since, is_kept, is_writing: false })
     }
 
-    async fn take_any(&self, part: u8, is_kept: bool) -> io::Result<String> {
-        let (turns, free) = (self.paths.turns(part), self.paths.free(part));
-        let path = format!("{turns}/{}-{}", if is_kept { "kept" } else { "busy" }, self.unique());
-        let mut seen: Option<(Option<String>, Duration)> = None;
-        let mut wait = FIRST_WAIT;
-        loop {
-            match self.files.rename(&free, &path).await {
-                Ok(()) => return Ok(path),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
-            let Some(names) = self.files.list(&turns).await? else {
-                self.make(part).await?;
-                continue;
-            };
-            if names.iter().any(|name| name == "free") {
-                continue;
-            }
-            let holder = names.into_iter().next();
-            let now = self.files.elapsed();
-            self.meet(now);
-            match &seen {
-                Some((before, since)) if *before == holder => {
-                    if now.saturating_sub(*since) >= self.patience(holder.as_deref()) {
-                        if self.take_from(holder, part, &path).await? {
-                            return Ok(path);
-                        }
-                        seen = None;
-                    }
+    fn take_any(&self, part: u8, is_kept: bool) -> BoxFuture<'_, io::Result<String>> {
+        Box::pin(async move {
+            let (turns, free) = (self.paths.turns(part), self.paths.free(part));
+            let path = format!("{turns}/{}-{}", if is_kept { "kept" } else { "busy" }, self.unique());
+            let mut seen: Option<(Option<String>, Duration)> = None;
+            let mut wait = FIRST_WAIT;
+            loop {
+                match self.files.rename(&free, &path).await {
+                    Ok(()) => return Ok(path),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    Err(error) => return Err(error),
                 }
-                _ => seen = Some((holder, now)),
+                let Some(names) = self.files.list(&turns).await? else {
+                    self.make(part).await?;
+                    continue;
+                };
+                if names.iter().any(|name| name == "free") {
+                    continue;
+                }
+                let holder = names.into_iter().next();
+                let now = self.files.elapsed();
+                self.meet(now);
+                match &seen {
+                    Some((before, since)) if *before == holder => {
+                        if now.saturating_sub(*since) >= self.patience(holder.as_deref()) {
+                            if self.take_from(holder, part, &path).await? {
+                                return Ok(path);
+                            }
+                            seen = None;
+                        }
+                    }
+                    _ => seen = Some((holder, now)),
+                }
+                self.files.pause(wait).await;
+                wait = (wait * 2).min(LONGEST_WAIT);
             }
-            self.files.pause(wait).await;
-            wait = (wait * 2).min(LONGEST_WAIT);
-        }
+        })
     }
 
     /// Takes the token of one who keeps it or is taken for dead, and clears what was left there.
@@ -140,18 +147,43 @@ impl Tokens {
             return Ok(false);
         };
         match self.files.rename(&format!("{}/{holder}", self.paths.turns(part)), path).await {
-            Ok(()) => self.clear(path).await.map(|()| true),
+            Ok(()) => {
+                let began = self.files.elapsed();
+                let cleared = self.clear(part, path).await;
+                // A long one must not be cut short again and again by others who wait.
+                self.took(self.files.elapsed().saturating_sub(began));
+                cleared.map(|()| true)
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
             Err(error) => Err(error),
         }
     }
 
     /// Removes what lies in a token.
-    pub(crate) async fn clear(&self, path: &str) -> io::Result<()> {
-        for name in self.files.list(path).await?.unwrap_or_default() {
-            self.files.remove_all(&format!("{path}/{name}")).await?;
+    pub(crate) fn clear<'a>(&'a self, part: u8, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        Box::pin(async move {
+            for name in self.files.list(path).await?.unwrap_or_default() {
+                if let Some(key) = Paths::key(part, &name) {
+                    // A disk that has no room for a copy is no reason to leave a part to nobody.
+                    let _ = self.renew(&key, path).await;
+                }
+                self.files.remove_all(&format!("{path}/{name}")).await?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Puts a copy in a record's place, so that what a former holder may still write into the old file is of no account.
+    async fn renew(&self, key: &Key, path: &str) -> io::Result<()> {
+        let record = self.paths.record(key);
+        let copy = format!("{path}/{}", self.unique());
+        let copied = self.files.copy(&record, &copy).await;
+        if copied.is_err() {
+            // Half of one would take the room of what comes next.
+            self.files.remove_now(&copy);
+            return copied;
         }
-        Ok(())
+        self.files.rename(&copy, &record).await
     }
 
     /// Makes the token of a part, together with the folder that it lies in: there must never be two.
@@ -237,12 +269,24 @@ pub(crate) struct Token<'a> {
     free: String,
     since: Duration,
     is_kept: bool,
+    is_writing: bool,
 }
 
 impl Token<'_> {
     /// The folder whose contents are the holder's, for as long as the token is.
     pub(crate) fn path(&self) -> &str {
         self.path.as_deref().unwrap_or_default()
+    }
+
+    /// Where stands that the holder writes into a record, of whose key this is the name.
+    pub(crate) fn note(&self, name: &str) -> String {
+        format!("{}/{name}", self.path())
+    }
+
+    /// Says whether the holder is about to write into a record: dropped meanwhile, the token is left to who takes it as from
+    /// one who died, since the write may be under way.
+    pub(crate) fn writes(&mut self, is_writing: bool) {
+        self.is_writing = is_writing;
     }
 
     /// Ends the turn: keeps the token, or gives it back.
@@ -270,7 +314,9 @@ impl Token<'_> {
 
 impl Drop for Token<'_> {
     fn drop(&mut self) {
-        if let Some(path) = self.path.take() {
+        if let Some(path) = self.path.take()
+            && !self.is_writing
+        {
             self.note_time();
             self.tokens.files.rename_now(&path, &self.free);
         }

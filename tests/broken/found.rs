@@ -195,6 +195,7 @@ found! {
         C9_storages_made_apart_share_nothing;
     ForgetsWhenReopened:
         C4_invalidate_wins_over_a_write_in_flight_on_the_other_side
+        C4_a_write_in_flight_does_not_outlive_the_session_made_anew
         C5_of_many_conditional_writes_on_two_sides_exactly_one_wins
         C9_a_session_outlives_the_storage
         C9_what_is_written_on_one_side_is_read_on_the_other;

@@ -20,12 +20,13 @@ import { Rules } from "./rules.mjs";
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    kills: { type: "string", default: process.env.CRASH_KILLS ?? "12" },
+    kills: { type: "string", default: process.env.CRASH_KILLS },
     app: { type: "string" },
   },
 });
 const [engine] = positionals;
-const kills = Number(values.kills);
+// WebKit takes half a minute for each.
+const kills = Number(values.kills ?? (engine === "webkit" ? 12 : 20));
 if (!(kills > 0)) throw new Error("--kills, or CRASH_KILLS, must be a number above zero");
 if (values.app === undefined) throw new Error("--app must name the folder of the package");
 

@@ -186,6 +186,33 @@ describe("what is left in a database", () => {
   );
 
   it(
+    "behind many markers whose time has not come is cleared by the next sweeps",
+    withDatabase(async (storage, name) => {
+      await storage.set(id, "content");
+      await inStore(name, "stages", async (stages) => {
+        const until = Date.now() + DAY;
+        for (let number = 0; number < 600; number += 1) stages.put({ name: `0${1_000 + number}`, until });
+        for (const left of ["f0", "f1"]) stages.put({ name: left, until: 1 });
+      });
+      await inStore(name, "chunks", async (chunks) => chunks.put(new Uint8Array(10), ["f1", 0]));
+      for (let sweeps = 0; sweeps < 5; sweeps += 1) await storage.sweep();
+      equal(await counts(name), "1 records, 0 chunks, 600 stages", "after some sweeps");
+    }),
+  );
+
+  it(
+    "is cleared by writes too, where nobody sweeps",
+    withDatabase(async (storage, name) => {
+      for (let round = 0; round < 8; round += 1) await storage.set(id, new Uint8Array(2 * PIECE));
+      equal(await counts(name), "1 records, 32 chunks, 7 stages", "before the ten minutes are over");
+      await aheadBy(11 * MINUTE, async () => {
+        for (let write = 0; write < 64; write += 1) await storage.set("another", "small");
+      });
+      equal(await counts(name), "2 records, 4 chunks, 0 stages", "after some writes");
+    }),
+  );
+
+  it(
     "is no value so large that an engine keeps it in a file of its own",
     withDatabase(async (storage, name) => {
       for (const length of [0, 1, 32_768, 61_440, 61_441, 65_535, 65_536, 65_537, 131_072, 131_073]) {

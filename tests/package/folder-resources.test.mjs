@@ -4,7 +4,7 @@ import process from "node:process";
 import { DirectoryStorage } from "sessile";
 import { equal, same } from "./expect.mjs";
 import { inChild } from "./folder-children.mjs";
-import { leftovers, makeFolder, partOf, recordOf, refused, removeFolder } from "./folders.mjs";
+import { keyOf, leftovers, makeFolder, partOf, recordOf, refused, removeFolder } from "./folders.mjs";
 import { describe, it } from "./harness.mjs";
 
 const MEBIBYTE = 1_048_576;
@@ -170,6 +170,47 @@ describe("what a strict write waits for", () => {
           true,
           "an invalidate",
         );
+      } finally {
+        stop();
+        removeFolder(base);
+      }
+    });
+  }
+});
+
+describe("the names that a strict write waits for", () => {
+  for (const io of ["sync", "async"]) {
+    it(`C9_are all that lead to its record and its tags, whoever made their folders (${io})`, async () => {
+      const base = makeFolder();
+      const root = `${base}/a/b/sessions`;
+      const key = await keyOf(id);
+      // As processes do that are killed before they sync, or do not care.
+      await new DirectoryStorage(root, { io }).set(id, "content", { tags: ["tag"] });
+      const { calls, stop } = watchSyncs();
+      try {
+        const strict = new DirectoryStorage(root, { io, durability: "strict" });
+        const synced = () => [...new Set(calls.filter((call) => !call.isFile).map((call) => call.path))];
+        await strict.set(id, "content", { tags: ["tag", "another"] });
+        const tags = fs.readdirSync(`${root}/tags`).map((name) => `${root}/tags/${name}`);
+        const own = tags.filter((folder) => synced().includes(folder));
+        equal(own.length, 1, "folders of tags");
+        for (const path of [
+          `${root}/${key.slice(0, 2)}`,
+          `${root}/tags`,
+          root,
+          `${base}/a/b`,
+          `${base}/a`,
+          base,
+        ])
+          equal(synced().includes(path), true, `whether ${path.slice(base.length)}/ was synced`);
+        calls.length = 0;
+        await strict.set(id, "content");
+        same(synced(), [`${root}/${key.slice(0, 2)}`], "folders that a later write syncs");
+        fs.rmSync(`${base}/a`, { recursive: true });
+        calls.length = 0;
+        await strict.set(id, "content", { tags: ["tag"] });
+        for (const path of [`${root}/tags`, root, `${base}/a/b`, `${base}/a`, base])
+          equal(synced().includes(path), true, `whether ${path.slice(base.length)}/ was synced anew`);
       } finally {
         stop();
         removeFolder(base);

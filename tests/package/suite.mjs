@@ -42,6 +42,7 @@ export async function runSuite(name, given, log) {
     await import("./database-denied.test.mjs");
     await import("./database-tabs.test.mjs");
     await import("./database-leftovers.test.mjs");
+    await import("./database-aborted.test.mjs");
   } else if (name === "quota") {
     await import("./database-quota.test.mjs");
   } else {

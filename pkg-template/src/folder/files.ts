@@ -1,5 +1,6 @@
 import { codeOf, type NodeFs } from "./node-fs.js";
 import { Runner, call, type Job } from "./steps.js";
+import { Ways } from "./ways.js";
 
 /**
  * How files are read and written: `"sync"` makes the thread wait for the disk, `"async"` never does, and
@@ -34,6 +35,7 @@ export class FolderFiles {
   readonly #io: FolderIo;
   readonly #flags: { readonly read: number; readonly update: number; readonly create: number };
   readonly #scratch = new Uint8Array(SCRATCH);
+  readonly #ways = new Ways();
   #cautiousUntil = -Infinity;
   #writesAtOnce = 0;
 
@@ -62,8 +64,13 @@ export class FolderFiles {
     return this.#run(isNow, this.#create(path, isNow ? bytes : bytes.slice(), sync));
   }
 
-  stage(path: string): Answer<OpenFile> {
-    return this.#run(this.#mayWait(), this.#stage(path));
+  enter(folder: string, path: string, sync: boolean): Answer<void> {
+    const isNow = this.#mayWait() && (!sync || this.#io === "sync");
+    return this.#run(isNow, this.#enter(folder, path, sync));
+  }
+
+  stage(folder: string, path: string): Answer<OpenFile> {
+    return this.#run(this.#mayWait(), this.#stage(folder, path));
   }
 
   /**
@@ -79,8 +86,12 @@ export class FolderFiles {
     return this.#run(this.#mayWait(), call("link", from, to));
   }
 
-  remove(path: string): Answer<void> {
-    return this.#run(this.#mayWait(), call("unlink", path));
+  copy(from: string, to: string): Answer<void> {
+    return this.#run(this.#io === "sync", this.#copy(from, to));
+  }
+
+  remove(path: string): Answer<unknown> {
+    return this.#run(this.#mayWait(), ifThere(call("unlink", path)));
   }
 
   removeAll(path: string): Answer<void> {
@@ -88,7 +99,7 @@ export class FolderFiles {
   }
 
   makeFolder(path: string): Answer<void> {
-    return this.#run(this.#mayWait(), makeFolder(path));
+    return this.#run(this.#mayWait(), this.#makeFolder(path));
   }
 
   list(path: string): Answer<string[] | undefined> {
@@ -133,10 +144,10 @@ export class FolderFiles {
     if (this.#writesAtOnce === 1) queueMicrotask(() => (this.#writesAtOnce = 0));
   }
 
-  #mayWait(): boolean {
+  readonly #mayWait = (): boolean => {
     if (this.#io !== "auto") return this.#io === "sync";
     return performance.now() >= this.#cautiousUntil;
-  }
+  };
 
   #run<T>(isNow: boolean, job: Job<T>): Answer<T> {
     if (!isNow) return this.#runner.later(job);
@@ -169,7 +180,7 @@ export class FolderFiles {
       const { size } = yield* call("fstat", fd);
       if (size === count && !update) return start;
       isKept = true;
-      return { start, length: size, file: new OpenFile(this.#fs, this.#runner, this.#io, fd) };
+      return { start, length: size, file: new OpenFile(this.#fs, this.#runner, this.#io, this.#mayWait, fd) };
     } finally {
       if (!isKept) this.#fs.closeSync(fd);
     }
@@ -185,12 +196,59 @@ export class FolderFiles {
     }
   }
 
-  *#stage(path: string): Job<OpenFile> {
-    const fd = yield* call("open", path, this.#flags.create, PRIVATE_FILE);
-    return new OpenFile(this.#fs, this.#runner, this.#io, fd, path);
+  *#enter(folder: string, path: string, sync: boolean): Job<void> {
+    try {
+      this.#fs.closeSync(yield* this.#openIn(folder, path));
+    } catch (error) {
+      if (codeOf(error) !== "EEXIST") throw error;
+    }
+    if (sync) yield* this.#syncFolder(folder);
+  }
+
+  *#stage(folder: string, path: string): Job<OpenFile> {
+    const fd = yield* this.#openIn(folder, path);
+    return new OpenFile(this.#fs, this.#runner, this.#io, this.#mayWait, fd, path);
+  }
+
+  /** Makes a file, and its folder where that is missing. */
+  *#openIn(folder: string, path: string): Job<number> {
+    const make = () => call("open", path, this.#flags.create, PRIVATE_FILE);
+    const fd = yield* ifThere(make());
+    if (fd !== undefined) return fd;
+    yield* this.#makeFolder(folder);
+    return yield* make();
+  }
+
+  *#copy(from: string, to: string): Job<void> {
+    const fd = yield* call("open", from, this.#flags.read);
+    try {
+      const copy = yield* call("open", to, this.#flags.create, PRIVATE_FILE);
+      try {
+        const buffer = new Uint8Array(SCRATCH);
+        for (let at = 0, count = 1; count > 0; at += count) {
+          count = yield* readAll(fd, buffer, buffer.length, at);
+          yield* writeAll(copy, buffer.subarray(0, count), at);
+        }
+        yield* call("fsync", copy);
+      } finally {
+        this.#fs.closeSync(copy);
+      }
+    } finally {
+      this.#fs.closeSync(fd);
+    }
+  }
+
+  *#makeFolder(path: string): Job<void> {
+    yield* makeFolder(path);
+    this.#ways.forget();
   }
 
   *#syncFolder(path: string): Job<void> {
+    yield* this.#syncNames(path);
+    yield* this.#ways.sync(path, (above) => this.#syncNames(above));
+  }
+
+  *#syncNames(path: string): Job<void> {
     const fd = yield* call("open", path, this.#fs.constants.O_RDONLY);
     try {
       yield* call("fsync", fd);
@@ -205,6 +263,7 @@ class OpenFile {
   readonly #fs: NodeFs;
   readonly #runner: Runner;
   readonly #isNow: boolean;
+  readonly #mayWait: () => boolean;
   readonly #fd: number;
   #path: string | undefined;
   /** Room for the piece on its way: one call follows another, and what each left behind would have to be collected. */
@@ -212,9 +271,13 @@ class OpenFile {
   #atWork = 0;
   #isClosed = false;
 
-  /** @param path of a file that goes when it is closed */
-  constructor(fs: NodeFs, runner: Runner, io: FolderIo, fd: number, path?: string) {
+  /**
+   * @param mayWait whether the thread may wait for a call that is as short as can be
+   * @param path of a file that goes when it is closed
+   */
+  constructor(fs: NodeFs, runner: Runner, io: FolderIo, mayWait: () => boolean, fd: number, path?: string) {
     this.#fs = fs;
+    this.#mayWait = mayWait;
     this.#path = path;
     this.#runner = runner;
     this.#isNow = io === "sync";
@@ -229,6 +292,13 @@ class OpenFile {
     return this.#run(writePiece(this.#fd, at, this.#isNow ? bytes : this.#keep(bytes), end));
   }
 
+  /** A few bytes, which the thread may wait for where it may wait at all. */
+  writeNoted(at: number, bytes: Uint8Array, path: string, note: string): Answer<void> {
+    const isNow = this.#mayWait();
+    const job = this.#writeNoted(at, isNow ? bytes : this.#keep(bytes), path, note);
+    return isNow ? this.#runner.now(job) : this.#run(job);
+  }
+
   sync(): Answer<void> {
     return this.#run(call("fsync", this.#fd));
   }
@@ -240,6 +310,22 @@ class OpenFile {
     if (path !== undefined) ignoreFailure(() => this.#fs.unlinkSync(path));
     this.#isClosed = true;
     if (this.#atWork === 0) ignoreFailure(() => this.#fs.closeSync(this.#fd));
+  }
+
+  *#writeNoted(at: number, bytes: Uint8Array, path: string, note: string): Job<void> {
+    try {
+      yield* call("link", path, note);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") throw error;
+      // A file system without links: one is only the cheapest file there is.
+      const { O_WRONLY, O_CREAT, O_EXCL } = this.#fs.constants;
+      this.#fs.closeSync(yield* call("open", note, O_WRONLY | O_CREAT | O_EXCL, PRIVATE_FILE));
+    }
+    try {
+      yield* writeAll(this.#fd, bytes, at);
+    } finally {
+      yield* call("unlink", note);
+    }
   }
 
   #roomFor(length: number): Uint8Array {

@@ -3,6 +3,7 @@ export interface NodeFs {
   readonly constants: {
     readonly O_RDONLY: number;
     readonly O_RDWR: number;
+    readonly O_WRONLY: number;
     readonly O_CREAT: number;
     readonly O_EXCL: number;
     readonly O_NOFOLLOW?: number;

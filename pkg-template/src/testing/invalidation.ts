@@ -256,6 +256,25 @@ export const invalidation: Rule = (can) => ({
     },
   }),
 
+  ...when(can.shared && can.timeouts && can.clock, {
+    C4_a_write_in_flight_does_not_outlive_the_session_made_anew: async (t) => {
+      const here = await t.open();
+      const there = await t.join(here);
+      const id = t.id();
+      await t.put(here, id, "before");
+      const write = await OpenWrite.begin(here, id);
+      await write.send("whole");
+      equal(await there.invalidate(id), true, "invalidate() on the other side");
+      await t.put(there, id, "anew", { idleTimeout: 1_000 });
+      t.clock.advance(1_000);
+      // Whoever finds it expired may remove it, but not what tells of the invalidation.
+      await t.gone(there, id, "once it has expired");
+      await overtaken(t, write, "the write that had begun before");
+      await t.gone(here, id, "on this side");
+      await t.gone(there, id, "on the other side");
+    },
+  }),
+
   C4_a_storm_of_calls_never_brings_a_session_back: async (t) => {
     const storage: SessionStorage = await t.open();
     const id = t.id();

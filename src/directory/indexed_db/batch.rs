@@ -192,7 +192,7 @@ impl Batches {
             Ok((work, values, end)) => {
                 work.waiting.replace(seats);
                 for (key, value) in work.keys.iter().zip(values) {
-                    Work::grant(&work, key, value);
+                    Work::grant(&work, key, value, false);
                 }
                 let ended = end.done().await;
                 for seat in work.for_end.take() {
@@ -255,7 +255,7 @@ impl Work {
         self.transaction.store(name)
     }
 
-    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>) {
+    fn grant(this: &Rc<Self>, key: &str, value: Option<Bytes>, is_pending: bool) {
         let mut value = value;
         loop {
             // It would end by itself, a turn later. But what has been told to commit, Firefox commits also where one of its requests
@@ -265,7 +265,7 @@ impl Work {
             }
             let next = this.waiting.borrow_mut().get_mut(key).and_then(VecDeque::pop_front);
             let Some(seat) = next else { return };
-            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value };
+            let grant = Grant { work: Rc::clone(this), key: Some(key.to_owned()), value, is_pending };
             let Err(Ok(mut grant)) = seat.send(Ok(grant)) else { return };
             // Who has gone leaves it to the next.
             grant.key = None;
@@ -282,6 +282,7 @@ pub(super) struct Grant {
     key: Option<String>,
     /// What is there.
     pub(super) value: Option<Bytes>,
+    is_pending: bool,
 }
 
 impl Grant {
@@ -310,6 +311,12 @@ impl Grant {
     /// What is there from now on.
     pub(super) fn changed_to(&mut self, value: Option<Bytes>) {
         self.value = value;
+        self.is_pending = true;
+    }
+
+    /// Whether that is of this transaction, which may still fail.
+    pub(super) fn is_pending(&self) -> bool {
+        self.is_pending
     }
 
     /// Lets the next go on, and waits until the transaction has succeeded or failed.
@@ -325,7 +332,7 @@ impl Drop for Grant {
     fn drop(&mut self) {
         if let Some(key) = self.key.take() {
             self.work.undecided.set(self.work.undecided.get() - 1);
-            Work::grant(&self.work, &key, std::mem::take(&mut self.value));
+            Work::grant(&self.work, &key, std::mem::take(&mut self.value), self.is_pending);
         }
     }
 }

@@ -60,6 +60,24 @@ pub(super) async fn fetch(transaction: &Transaction, keys: &[String]) -> Result<
     Ok(values)
 }
 
+/// The next rows of a store behind a key: keys, values, and up to which key they go; an empty one at the end.
+pub(super) async fn rows(
+    transaction: &Transaction,
+    store: &str,
+    after: &str,
+    limit: u32,
+) -> Result<(Array, Array, String), Failed> {
+    let range = IdbKeyRange::lower_bound_with_open(&after.into(), true)?;
+    let store = transaction.store(store)?;
+    let keys = store.get_all_keys_with_key_and_limit(&range, limit)?;
+    let values = store.get_all_with_key_and_limit(&range, limit)?;
+    let values: Array = transaction.result(&values).await?.unchecked_into();
+    let keys: Array = keys.result()?.unchecked_into();
+    let is_end = keys.length() < limit;
+    let last = if is_end { None } else { keys.get(keys.length() - 1).as_string() };
+    Ok((keys, values, last.unwrap_or_default()))
+}
+
 fn read_page(store: &IdbObjectStore, keys: &[String]) -> Result<IdbRequest, Failed> {
     let (first, last) = (keys.first().map(String::as_str), keys.last().map(String::as_str));
     let range = IdbKeyRange::bound(&first.unwrap_or_default().into(), &last.unwrap_or_default().into())?;

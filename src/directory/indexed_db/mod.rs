@@ -21,7 +21,8 @@ use web_sys::{IdbKeyRange, IdbObjectStore};
 use self::{
     batch::{Batches, Grant, Manner, Refused},
     connection::{CHUNKS, Connection, DAMAGED, RECORDS, STAGES, TAGS},
-    stage::{Chunks, StagedChunks, put_away},
+    fetch::rows,
+    stage::{Chunks, StagedChunks, Tidied, put_away},
     sys::Failed,
     value::{Found, chunks_of, stored, value},
 };
@@ -40,6 +41,8 @@ use crate::{
 
 /// The most records that one look owes to those that found it at work.
 const OWED: u32 = 64;
+/// So many times writes look for expired records until one of them tidies.
+const LOOKS_PER_TIDY: u32 = 4;
 /// How many records are read at once where all of them are looked at.
 const PAGE: u32 = 256;
 
@@ -59,6 +62,8 @@ impl DirectoryStorage {
             looked_at: RefCell::default(),
             is_looking: Cell::default(),
             owed: Cell::default(),
+            looks: Cell::default(),
+            tidied: Tidied::default(),
         };
         Self::on(Box::new(medium), options)
     }
@@ -72,6 +77,9 @@ struct IndexedDb {
     is_looking: Cell<bool>,
     /// How many records those did not look at who came while another did.
     owed: Cell<u32>,
+    /// How often writes looked.
+    looks: Cell<u32>,
+    tidied: Tidied,
 }
 
 /// Says that nobody looks any more, also where the work is given up.
@@ -145,39 +153,32 @@ impl IndexedDb {
             Err(error) => return Err(error.duplicate().into()),
         };
         let lineage = current.lineage();
-        let change = decide.decide(manner.before, current)?;
+        let decided = decide.decide(manner.before, current);
         // Who comes again comes later than it was called: what has happened since is told by what is there now.
         manner.before.get_or_insert(lineage);
         let old = found.ok().flatten();
-        let applied = apply(&mut grant, key, content, old, change);
+        let applied = decided.map_err(Stopped::from);
+        let applied = applied.and_then(|change| apply(&mut grant, key, content, old, change));
         if let Err(Stopped::Refused(_)) = applied {
             // A part of it may have been asked for.
             grant.transaction().abort();
+        } else if matches!(applied, Ok(true)) || grant.is_pending() {
+            // What another call of this transaction put there is there only once that has succeeded: until then it answers nothing.
+            grant.done().await?;
         }
-        if !applied? {
-            return Ok(());
-        }
-        Ok(grant.done().await?)
+        applied.map(drop)
     }
 
     /// The whole records among the next after a key, and the last key; an empty one at the end.
     async fn page(&self, after: &str, limit: u32) -> Result<(Vec<(String, Head)>, String), Error> {
         let transaction = self.batches.begin(&[RECORDS], false).await?;
-        let range = IdbKeyRange::lower_bound_with_open(&after.into(), true).map_err(Failed::from)?;
-        let records = transaction.store(RECORDS)?;
-        let keys = records.get_all_keys_with_key_and_limit(&range, limit).map_err(Failed::from)?;
-        let values = records.get_all_with_key_and_limit(&range, limit).map_err(Failed::from)?;
-        let values: Array = transaction.result(&values).await?.unchecked_into();
-        let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
+        let (keys, values, last) = rows(&transaction, RECORDS, after, limit).await?;
         let whole = |(name, value): (JsValue, JsValue)| {
             let name = name.as_string()?;
             let found = Found::read(&Key::from_hex(&name)?, stored(&value).as_ref());
             Some((name, found.ok()??.head))
         };
-        let heads = keys.iter().zip(values.iter()).filter_map(whole).collect();
-        let is_end = keys.length() < limit;
-        let last = if is_end { None } else { keys.get(keys.length() - 1).as_string() };
-        Ok((heads, last.unwrap_or_default()))
+        Ok((keys.iter().zip(values.iter()).filter_map(whole).collect(), last))
     }
 }
 
@@ -369,6 +370,11 @@ impl Directory for IndexedDb {
             }
             self.is_looking.set(true);
             let _looking = Looking(&self.is_looking);
+            self.looks.set(self.looks.get().wrapping_add(1));
+            if limit < PAGE && self.looks.get().is_multiple_of(LOOKS_PER_TIDY) {
+                // Nobody need call `sweep` for what large sessions leave as they are replaced.
+                let _ = self.tidy().await;
+            }
             let limit = limit.saturating_add(self.owed.take());
             let after = self.looked_at.take();
             let (mut page, mut last) = self.page(&after, limit).await?;
@@ -391,7 +397,7 @@ impl Directory for IndexedDb {
     }
 
     fn tidy(&self) -> BoxFuture<'_, Result<(), Error>> {
-        Box::pin(stage::clear_left(&self.batches))
+        Box::pin(stage::clear_left(&self.batches, &self.tidied))
     }
 
     fn count(&self) -> BoxFuture<'_, Result<(u64, u64), Error>> {

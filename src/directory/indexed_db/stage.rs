@@ -1,6 +1,6 @@
 //! Contents that are too large for a record: chunks under the name of their generation.
 
-use std::rc::Rc;
+use std::{cell::RefCell, rc::Rc};
 
 use bytes::Bytes;
 use js_sys::{Array, Date, Object, Reflect, Uint8Array};
@@ -11,6 +11,7 @@ use super::{
     Stopped,
     batch::{Batches, Refused},
     connection::{CHUNKS, DAMAGED, STAGES},
+    fetch::rows,
     sys::{self, Failed, Transaction},
 };
 use crate::{
@@ -36,8 +37,8 @@ const MARKED_FOR: f64 = 60.0 * 60.0 * 1_000.0;
 const REPLACED: f64 = 10.0 * 60.0 * 1_000.0;
 /// So long a damaged record is kept: a week.
 const DAMAGED_FOR: f64 = 7.0 * 24.0 * 60.0 * 60.0 * 1_000.0;
-/// How many of them one call clears away.
-const CLEARED_AT_ONCE: u32 = 64;
+/// How many of them one call looks at: several times as many as come about between two calls, if every write leaves one.
+const TIDIED_AT_ONCE: u32 = 256;
 
 /// The key of a chunk: `[name, number]`.
 fn chunk(name: &str, number: u32) -> JsValue {
@@ -91,32 +92,29 @@ pub(super) fn adopt(stages: &web_sys::IdbObjectStore, name: &str) -> Result<(), 
     Ok(())
 }
 
-/// Clears away the chunks that are nobody's, and damaged records that nobody has looked at.
-pub(super) async fn clear_left(batches: &Rc<Batches>) -> Result<(), Error> {
-    for name in past(batches, STAGES).await? {
-        remove(batches, &name, true).await?;
-    }
-    let damaged = past(batches, DAMAGED).await?;
-    if damaged.is_empty() {
-        return Ok(());
-    }
-    let transaction = batches.begin(&[DAMAGED], true).await?;
-    let end = transaction.end();
-    for name in damaged {
-        transaction.store(DAMAGED)?.delete(&name.into()).map_err(Failed::from)?;
-    }
-    Ok(end.done().await?)
+/// Up to where the markers and the damaged records were looked at.
+#[derive(Default)]
+pub(super) struct Tidied {
+    stages: RefCell<String>,
+    damaged: RefCell<String>,
 }
 
-/// The keys of some whose `until` has come.
-async fn past(batches: &Rc<Batches>, name: &str) -> Result<Vec<String>, Error> {
+/// Clears away the chunks that are nobody's, and damaged records that nobody has looked at.
+pub(super) async fn clear_left(batches: &Rc<Batches>, tidied: &Tidied) -> Result<(), Error> {
+    for (store, after) in [(STAGES, &tidied.stages), (DAMAGED, &tidied.damaged)] {
+        for name in past(batches, store, after).await? {
+            remove(batches, store, &name, true).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The keys of those among the next whose `until` has come; from the end on at the beginning.
+async fn past(batches: &Rc<Batches>, name: &str, after: &RefCell<String>) -> Result<Vec<String>, Error> {
     let transaction = batches.begin(&[name], false).await?;
-    let store = transaction.store(name)?;
-    let all = JsValue::UNDEFINED;
-    let keys = store.get_all_keys_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
-    let values = store.get_all_with_key_and_limit(&all, CLEARED_AT_ONCE).map_err(Failed::from)?;
-    let values: Array = transaction.result(&values).await?.unchecked_into();
-    let keys: Array = keys.result().map_err(Failed::from)?.unchecked_into();
+    let from = after.take();
+    let (keys, values, last) = rows(&transaction, name, &from, TIDIED_AT_ONCE).await?;
+    after.replace(last);
     let past = keys.iter().zip(values.iter()).filter(|(_, value)| is_past(value));
     Ok(past.filter_map(|(key, _)| key.as_string()).collect())
 }
@@ -127,15 +125,16 @@ fn is_past(value: &JsValue) -> bool {
     until.is_some_and(|until| until < Date::now())
 }
 
-/// Clears away the chunks of this name; or only if they are nobody's, since their writer may be about to publish them.
-async fn remove(batches: &Rc<Batches>, name: &str, if_past: bool) -> Result<(), Refused> {
-    let transaction = batches.begin(&[CHUNKS, STAGES], true).await?;
+/// Clears away what is in a store under this name, and chunks; or only if its time has come, since the writer of chunks may be about to
+/// publish them. Of a damaged record's key there are none.
+async fn remove(batches: &Rc<Batches>, store: &str, name: &str, if_past: bool) -> Result<(), Refused> {
+    let transaction = batches.begin(&[CHUNKS, store], true).await?;
     let end = transaction.end();
-    let stages = transaction.store(STAGES)?;
-    let marker = || stages.get(&name.into()).map_err(Failed::from);
+    let markers = transaction.store(store)?;
+    let marker = || markers.get(&name.into()).map_err(Failed::from);
     if !if_past || is_past(&transaction.result(&marker()?).await?) {
         clear(&transaction.store(CHUNKS)?, name)?;
-        stages.delete(&name.into()).map_err(Failed::from)?;
+        markers.delete(&name.into()).map_err(Failed::from)?;
     }
     Ok(end.done().await?)
 }
@@ -179,6 +178,7 @@ impl StagedChunks {
             }
             _ => None,
         };
+        let mut marked = None;
         let is_marked = known.is_some();
         let transaction = match known {
             Some(transaction) => transaction,
@@ -190,14 +190,16 @@ impl StagedChunks {
                 check_kept(&transaction, &self.name).await?;
             }
             transaction.store(STAGES)?.put(&marker(&self.name, ABANDONED)).map_err(Failed::from)?;
-            self.marked = Some((now, transaction.database()));
+            marked = Some((now, transaction.database()));
         }
         let chunks = transaction.store(CHUNKS)?;
         for (number, own) in (self.count..).zip(piece.chunks(CHUNK)) {
             let key = chunk(&self.name, number);
             chunks.put_with_key(&self.bytes_of(own), &key).map_err(Failed::from)?;
         }
-        Ok(end.done().await?)
+        end.done().await?;
+        self.marked = marked.or(self.marked.take());
+        Ok(())
     }
 }
 
@@ -236,7 +238,7 @@ impl Drop for StagedChunks {
             let (batches, name) = (Rc::clone(&self.batches), std::mem::take(&mut self.name));
             wasm_bindgen_futures::spawn_local(async move {
                 // What stays is cleared when it is a day old.
-                let _ = remove(&batches, &name, false).await;
+                let _ = remove(&batches, STAGES, &name, false).await;
             });
         }
     }

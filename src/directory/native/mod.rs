@@ -6,6 +6,7 @@ mod platform;
 #[cfg(not(unix))]
 #[path = "other.rs"]
 mod platform;
+mod ways;
 
 use std::{
     fs, io,
@@ -19,6 +20,7 @@ use std::{
 use blocking::unblock;
 use bytes::Bytes;
 
+use self::ways::Ways;
 use super::{
     DirectoryOptions, DirectoryStorage,
     files::{File, Files, Mode, Opened},
@@ -54,7 +56,7 @@ impl DirectoryStorage {
         let root = root.as_ref().to_str().filter(|root| !root.is_empty()).ok_or_else(|| {
             Error::new(ErrorKind::InvalidOption, "the folder's path is empty, or not valid Unicode")
         })?;
-        let files = Arc::new(NativeFiles { since: Instant::now() });
+        let files = Arc::new(NativeFiles { since: Instant::now(), ways: Arc::default() });
         let folder = Folder::new(files, root, options.durability)?;
         Self::on(Box::new(folder), options)
     }
@@ -63,6 +65,7 @@ impl DirectoryStorage {
 #[derive(Debug)]
 struct NativeFiles {
     since: Instant,
+    ways: Arc<Ways>,
 }
 
 /// Runs a call on a thread of the pool, with a path of its own.
@@ -110,9 +113,21 @@ impl Files for NativeFiles {
         })
     }
 
-    fn stage<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
-        with_path(path, |path| {
-            let file = NativeFile(Arc::new(platform::create(path)?));
+    fn enter<'a>(&'a self, folder: &'a str, path: &'a str, sync: bool) -> BoxFuture<'a, io::Result<()>> {
+        let ways = Arc::clone(&self.ways);
+        with_paths(folder, path, move |folder, path| {
+            match in_folder(folder, path, &ways) {
+                Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+                _ => {}
+            }
+            if sync { sync_names(folder, &ways) } else { Ok(()) }
+        })
+    }
+
+    fn stage<'a>(&'a self, folder: &'a str, path: &'a str) -> BoxFuture<'a, io::Result<Box<dyn File>>> {
+        let ways = Arc::clone(&self.ways);
+        with_paths(folder, path, move |folder, path| {
+            let file = NativeFile(Arc::new(in_folder(folder, path, &ways)?));
             Ok(Box::new(StagedFile { file, path: path.to_owned() }) as Box<dyn File>)
         })
     }
@@ -125,8 +140,17 @@ impl Files for NativeFiles {
         with_paths(from, to, |from, to| fs::hard_link(from, to))
     }
 
+    fn copy<'a>(&'a self, from: &'a str, to: &'a str) -> BoxFuture<'a, io::Result<()>> {
+        with_paths(from, to, |from, to| {
+            let mut file = platform::open(from, Mode::Read)?;
+            let mut copy = platform::create(to)?;
+            io::copy(&mut file, &mut copy)?;
+            copy.sync_all()
+        })
+    }
+
     fn remove<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
-        with_path(path, |path| fs::remove_file(path))
+        with_path(path, |path| if_there(fs::remove_file(path)).map(drop))
     }
 
     fn remove_all<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
@@ -141,7 +165,8 @@ impl Files for NativeFiles {
     }
 
     fn make_folder<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
-        with_path(path, platform::make_folder)
+        let ways = Arc::clone(&self.ways);
+        with_path(path, move |path| make_folder(path, &ways))
     }
 
     fn list<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<Option<Vec<String>>>> {
@@ -162,7 +187,8 @@ impl Files for NativeFiles {
     }
 
     fn sync_folder<'a>(&'a self, path: &'a str) -> BoxFuture<'a, io::Result<()>> {
-        with_path(path, platform::sync_folder)
+        let ways = Arc::clone(&self.ways);
+        with_path(path, move |path| sync_names(path, &ways))
     }
 
     fn pause(&self, time: Duration) -> BoxFuture<'_, ()> {
@@ -180,6 +206,28 @@ impl Files for NativeFiles {
     fn remove_now(&self, path: &str) {
         let _ = fs::remove_file(path);
     }
+}
+
+fn make_folder(path: &str, ways: &Ways) -> io::Result<()> {
+    platform::make_folder(path)?;
+    ways.forget();
+    Ok(())
+}
+
+/// Makes a file, and its folder where that is missing.
+fn in_folder(folder: &str, path: &str, ways: &Ways) -> io::Result<fs::File> {
+    match platform::create(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            make_folder(folder, ways)?;
+            platform::create(path)
+        }
+        made => made,
+    }
+}
+
+fn sync_names(folder: &str, ways: &Ways) -> io::Result<()> {
+    platform::sync_folder(folder)?;
+    ways.sync(folder, platform::sync_folder)
 }
 
 fn open(path: &str, most: usize, mode: Mode) -> io::Result<Opened> {
@@ -231,6 +279,28 @@ impl File for NativeFile {
         self.with(move |file| platform::write_all_at(file, &bytes, at))
     }
 
+    fn write_noted(
+        &self,
+        at: u64,
+        bytes: Bytes,
+        path: &str,
+        note: &str,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        let (path, note) = (path.to_owned(), note.to_owned());
+        self.with(move |file| {
+            match fs::hard_link(path, &note) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    // A file system without links: one is only the cheapest file there is.
+                    platform::create(&note)?;
+                }
+                linked => linked?,
+            }
+            let written = platform::write_all_at(file, &bytes, at);
+            let removed = fs::remove_file(note);
+            written.and(removed)
+        })
+    }
+
     fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {
         self.with(move |file| {
             file.set_len(at)?;
@@ -256,6 +326,16 @@ impl File for StagedFile {
 
     fn write_at(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {
         self.file.write_at(at, bytes)
+    }
+
+    fn write_noted(
+        &self,
+        at: u64,
+        bytes: Bytes,
+        path: &str,
+        note: &str,
+    ) -> BoxFuture<'static, io::Result<()>> {
+        self.file.write_noted(at, bytes, path, note)
     }
 
     fn end_with(&self, at: u64, bytes: Bytes) -> BoxFuture<'static, io::Result<()>> {

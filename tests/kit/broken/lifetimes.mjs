@@ -344,6 +344,7 @@ export const lifetimes = [
     "C4_a_set_in_flight_does_not_bring_the_session_back",
     "C4_a_storm_of_calls_never_brings_a_session_back",
     "C4_invalidate_wins_over_a_write_in_flight_on_the_other_side",
+    "C4_a_write_in_flight_does_not_outlive_the_session_made_anew",
   ]),
   breaks(StopsWritesOnlyOfSessionsThatAreThere, "stops writes only of sessions that are there", [
     "C4_invalidate_where_no_session_is_also_stops_a_write_in_flight",
