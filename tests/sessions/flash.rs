@@ -129,3 +129,15 @@ fn they_are_of_a_kind_that_has_a_name() {
     assert_eq!(kind(block_on(session.flash("", "text"))), Some(ErrorKind::InvalidOption));
     assert_eq!(block_on(session.commit()).unwrap(), CommitOutcome::Unchanged);
 }
+
+#[test]
+fn they_stand_beside_a_value_that_is_nested_as_deep_as_it_can_be() {
+    for around in [|value| json!([value]), |value| json!({ "value": value })] as [fn(_) -> _; 2] {
+        let deep: serde_json::Value = (0..200).fold(json!(1), |value, _| around(value));
+        let mut client = client();
+        client.send(async |session| session.set(deep.clone()).await.unwrap());
+        client.send(async |session| session.flash("info", "Saved").await.unwrap());
+        client.send(async |session| assert_eq!(session.get().await.unwrap().as_ref(), Some(&deep)));
+        assert_eq!(flashes_of(&mut client, "info"), ["Saved"]);
+    }
+}
