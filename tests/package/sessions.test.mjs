@@ -461,20 +461,52 @@ describe("sessions", () => {
         theirs["__proto__"].q = 2;
       });
       equal(await user.commit(), "written");
-      // What others have made is seen in what is held, and what is changed in that is stored.
-      equal(mine.gone, undefined);
-      same(cart, { a: { items: 1 }, b: { items: 2 } });
-      equal((await user.get()) === mine, true);
+      const fresh = await user.get();
+      same([fresh.gone, fresh.mine, fresh.cart.b], [undefined, 1, { items: 2 }], "what both have made");
       equal(await user.commit(), "unchanged");
       mine.later = 2;
       cart.c = { items: 3 };
-      mine.list.push(4);
+      fresh.cart.d = { items: 4 };
+      same(Object.keys((await user.get()).cart), ["a", "b", "d"], "until it is committed");
+      equal(await user.commit(), "written");
+      mine.last = 3;
+      fresh.last_too = 4;
     });
     const last = await valueOf(client);
-    same(last.cart, { a: { items: 1 }, b: { items: 2 }, c: { items: 3 } });
-    same(last.list, [1, { n: 2, m: [] }, 3, 4]);
-    same([last.mine, last.later, last.gone, last.same], [1, 2, undefined, "s"]);
+    same(Object.keys(last.cart).toSorted(), ["a", "b", "c", "d"]);
+    same(last.list, [1, { n: 2, m: [] }, 3]);
+    same(
+      [last.mine, last.later, last.last, last.last_too, last.gone, last.same],
+      [1, 2, 3, 4, undefined, "s"],
+    );
     same(Object.getOwnPropertyDescriptor(last, "__proto__").value, { p: 1, q: 2 });
+  });
+
+  it("S1_what_is_given_to_a_session_is_never_changed_by_it", async () => {
+    const [begin, nested, made] = [{ cart: {} }, { items: 1 }, { of: "everybody" }];
+    for (const use of [
+      (user) => user.set(begin),
+      (user) => user.update(() => begin),
+      async (user) => {
+        (await user.get()).nested = nested;
+      },
+      (user) => user.update((value) => ({ ...value, made })),
+    ]) {
+      const { client, handler } = appOf();
+      await client.send((user) => user.set({ started: true }));
+      await client.send(async (user) => {
+        await use(user);
+        await handler(request(client.cookie), async (other) => {
+          const theirs = await other.get();
+          Object.assign(theirs, { cart: { b: 2 }, nested: { secret: 1 }, made: { secret: 1 }, theirs: 1 });
+        });
+        await user.commit();
+        await user.update((value) => ({ ...value, again: 1 }));
+        await user.commit();
+      });
+      equal((await valueOf(client)).again, 1);
+      same([begin, nested, made], [{ cart: {} }, { items: 1 }, { of: "everybody" }]);
+    }
   });
 
   it("S1_a_value_that_cannot_be_changed_loses_nothing_of_what_others_wrote", async () => {

@@ -1,6 +1,5 @@
 import { invalid } from "../options.js";
 import { encode } from "./json.js";
-import { become } from "./in-place.js";
 import { merge } from "./merge.js";
 
 /** What a function given to `update` is. */
@@ -22,6 +21,8 @@ export class Draft<T> {
   #origin: string | undefined;
   #reached: string | undefined;
   #steps: Step<T>[] = [];
+  /** Values that somebody has got, and that others' changes have been put in the place of; each with its JSON. */
+  readonly #replaced: { readonly value: T; text: string }[] = [];
   readonly #custom: boolean;
 
   /** The value is the draft's own from now on. */
@@ -77,10 +78,36 @@ export class Draft<T> {
 
   /** Notices what was set or mutated; answers the JSON of what the session is now. */
   reach(): string | undefined {
-    if (!this.#isOut || this.#value === undefined) return this.#reached;
-    const after = encode(this.#value, this.#custom);
-    if (after !== this.#reached) this.#steps.push({ before: this.#reached, after });
-    return (this.#reached = after);
+    if (this.#isOut && this.#value !== undefined) {
+      const after = encode(this.#value, this.#custom);
+      if (after !== this.#reached) this.#steps.push({ before: this.#reached, after });
+      this.#reached = after;
+    }
+    for (const replaced of this.#replaced) this.#take(replaced);
+    return this.#reached;
+  }
+
+  /** Whoever holds a value from before may still change it. */
+  #take(replaced: { readonly value: T; text: string }): void {
+    const before = replaced.text;
+    const after = encode(replaced.value, this.#custom);
+    if (after === before) return;
+    replaced.text = after;
+    this.#steps.push({ before, after });
+    const value = merge(parse(before), parse(after), parse(this.#reached)) as T;
+    const text = encode(value, this.#custom);
+    this.#replace(value, text);
+    this.#reached = text;
+  }
+
+  /** Goes on with a value of the draft's own. What somebody holds is not changed: it may be in use elsewhere too. */
+  #replace(value: T, text: string): void {
+    const held = this.#value;
+    if (this.#isOut && typeof held === "object" && held !== null) {
+      this.#replaced.push({ value: held, text: this.#reached ?? text });
+    }
+    this.#value = value;
+    this.#isOut = false;
   }
 
   /** How many changes there are, after {@link reach}. */
@@ -127,22 +154,13 @@ export class Draft<T> {
     this.#steps.splice(0, changes);
     if (text === reached) {
       this.#origin = text;
-    } else if (this.#steps.length > 0 || !this.#is(reached) || !this.#take(text, value)) {
+    } else if (this.#steps.length > 0 || !this.#is(reached) || (this.#custom && this.#isOut)) {
+      // What a schema has made cannot be merged: whoever holds it goes on with it, and what others wrote is there already.
       this.#origin = reached;
     } else {
-      this.#origin = text;
-      // Whoever holds the value has its keys in an order of their own.
-      this.#reached = this.#isOut ? encode(this.#value, this.#custom) : text;
+      this.#replace(value ?? (parse(text) as T), text);
+      this.#origin = this.#reached = text;
     }
-  }
-
-  /** Goes on with what others made of it too. Says whether that went: what somebody holds must stay what is stored in the end. */
-  #take(text: string, value: T | undefined): boolean {
-    const isHeld = this.#isOut && typeof this.#value === "object" && this.#value !== null;
-    if (isHeld) return !this.#custom && become(this.#value, parse(text));
-    this.#value = value ?? (parse(text) as T);
-    this.#isOut = false;
-    return true;
   }
 
   #is(text: string | undefined): boolean {
