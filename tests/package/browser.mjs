@@ -15,6 +15,8 @@ const CHROMIUM_FLAGS = [
   "--disable-background-networking",
   "--disable-component-update",
   "--disable-sync",
+  // What it finds wrong with its own files stands nowhere else.
+  "--enable-logging=stderr",
 ];
 
 /** In kilobytes, for all sites together; a single one may have all of it while that is little. */
@@ -43,6 +45,7 @@ export async function withPage(engine, folder, work, options) {
  * - `goto(url)`, once the page is loaded;
  * - `evaluate(fn, ...args)`, whose arguments and result are JSON, and which awaits what `fn` answers;
  * - `onConsole(listener)`, called with `{ type, text }`;
+ * - `onLog(listener)`, called with pieces of what the browser itself writes about its work: not in WebKit;
  * - `errors`, what nobody on the page has caught, and what its policy has kept out, so far;
  * - `press(key)`, on the keyboard;
  * - `screenshot(path)`, a PNG;
@@ -123,6 +126,7 @@ async function pageOf(browser, page, quota) {
     errors,
     onConsole: (listener) =>
       page.on("console", (message) => listener({ type: message.type(), text: message.text() })),
+    onLog: (listener) => browser.process().stderr?.on("data", (piece) => listener(String(piece))),
     async goto(url) {
       if (quota !== undefined) {
         const session = await page.createCDPSession();
