@@ -76,6 +76,31 @@ for (const [name, library] of Object.entries(libraries)) {
 
   describe(`${name} with`, () => {
     it(
+      "a connection that is slow, and brings its answers in crumbs",
+      withProxy(async ({ proxy, through, direct }) => {
+        const large = crypto.getRandomValues(new Uint8Array(60_000)).map((byte) => byte % 13);
+        const huge = new Uint8Array(700_000).map((_, at) => at % 251);
+        const same = ({ data }, bytes) =>
+          data.length === bytes.length && data.every((byte, at) => byte === bytes[at]);
+        proxy.slow(5, 97);
+        const revision = await through.set("id", large, { tags: ["user:17"] });
+        equal(same(await through.get("id"), large), true, "a whole session");
+        await through.set("id", huge, { ifRevision: revision });
+        proxy.slow(5, 5_001);
+        equal(same(await through.get("id"), huge), true, "a session in pieces");
+        equal(await through.invalidateTagged("user:17"), 1);
+        equal(await direct.get("id"), undefined);
+
+        proxy.slow(3 * TIMEOUT, 97);
+        await fails(() => through.get("id"), "ERR_SESSION_STORAGE", "a read");
+        await fails(() => through.set("id", "late"), "ERR_SESSION_STORAGE", "a write");
+        await fails(() => through.invalidate("id"), "ERR_SESSION_STORAGE", "a logout");
+        proxy.slow(0, 65_536);
+        await works(through, "once it is fast again");
+      }),
+    );
+
+    it(
       "a client that was closed",
       withServer({}, async ({ server }) => {
         const client = await library.connect(server.url);

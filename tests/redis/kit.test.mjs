@@ -1,7 +1,7 @@
 // The conformance kit, on one server and in a cluster of three, by each of the libraries; by those before them on one.
 import { createHash } from "node:crypto";
-import { generateSessionId } from "sessile";
-import { RedisStorage } from "sessile/redis";
+import { CacheStorage, generateSessionId } from "sessile";
+import { RedisStorage, redisChanges } from "sessile/redis";
 import { testSessionStorage } from "sessile/testing";
 import { describe, it } from "../package/harness.mjs";
 import { libraries, olderLibraries } from "./clients.mjs";
@@ -39,6 +39,33 @@ function testKit(client, ports) {
   });
 }
 
+/** Behind a cache that the server tells of changes: all but what others do at the same moment, and a damage. */
+function testCachedKit(client) {
+  const prefixes = new WeakMap();
+  const open = (prefix, options) => {
+    const behind = new RedisStorage(client, { ...options, prefix });
+    const storage = new CacheStorage(behind, { clock: options.clock, changes: redisChanges(client) });
+    prefixes.set(storage, prefix);
+    return storage;
+  };
+  testSessionStorage({ describe, it }, (options) => open(`cached-kit-${(count += 1)}:`, options), {
+    wholeValues: true,
+    timeouts: true,
+    clock: true,
+    generateSessionId,
+    streams: true,
+    conditional: true,
+    tags: true,
+    durable: true,
+    limits: { maxSessionBytes: true },
+    reopen: async (storage, options) => {
+      await storage.close();
+      return open(prefixes.get(storage), options);
+    },
+    discard: (storage) => storage.close(),
+  });
+}
+
 /** The last byte of a record is the content's. */
 async function damage(ports, prefix, id) {
   const key = `${prefix}{${createHash("sha256").update(id).digest("base64url")}}`;
@@ -55,6 +82,10 @@ async function damage(ports, prefix, id) {
 for (const [name, library] of Object.entries(libraries)) {
   const alone = library.connecting(server.url);
   describe(`RedisStorage over ${name}`, () => testKit(alone, [server.port]));
+  const hearing = await library.connect(server.url, library.hearing);
+  // Some cases have many storages at once.
+  hearing.setMaxListeners(100);
+  describe(`CacheStorage over RedisStorage over ${name}`, () => testCachedKit(hearing));
   const client = await library.cluster(cluster.urls);
   describe(`RedisStorage over ${name}, in a cluster`, () => testKit(client, cluster.ports));
 }

@@ -1,4 +1,4 @@
-// A way to a server that can stall, be cut, and be cut after the server has done what was asked.
+// A way to a server that can be slow, stall, be cut, and be cut after the server has done what was asked.
 import { createConnection, createServer } from "node:net";
 import { freePort } from "./servers.mjs";
 
@@ -15,6 +15,7 @@ class Proxy {
   #stalled = false;
   #swallow;
   #refusing = false;
+  #slow;
   /** How many bytes went to the server, and how often it was asked and answered before it was asked again. */
   sent = 0;
   roundTrips = 0;
@@ -62,9 +63,28 @@ class Proxy {
         this.#swallow = undefined;
         end();
         told();
-      } else near.write(data);
+      } else if (this.#slow === undefined) near.write(data);
+      else this.#trickle(near, data);
     });
     if (this.#stalled) near.pause();
+  }
+
+  /** What the server says comes so many milliseconds late, each time in pieces of so many bytes. */
+  slow(millis, bytes) {
+    this.#slow = { millis, bytes, last: Promise.resolve() };
+  }
+
+  #trickle(near, data) {
+    const { millis, bytes } = this.#slow;
+    const slow = this.#slow;
+    const pause = () => new Promise((resolve) => setTimeout(resolve, millis));
+    slow.last = slow.last.then(pause).then(async () => {
+      for (let at = 0; at < data.length && !near.destroyed; at += bytes) {
+        near.write(data.subarray(at, at + bytes));
+        // Each piece by itself.
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+    });
   }
 
   /** Nothing goes to the server any more; connections stay. */
