@@ -127,15 +127,18 @@ declareBuiltIn(CacheStorage);
 function found(core: CacheCore, idBytes: number, now: number): SessionInfo {
   const [byteLength, address, length, createdAt] = [cell(0), cell(1), cell(2), cell(3)];
   const [expiresAt, idleTimeout, absoluteTimeout, tags] = [cell(4), cell(5), cell(6), cell(7)];
-  return {
+  // No spreads: they cost a third of a hit.
+  const info: { -readonly [name in keyof SessionInfo]: SessionInfo[name] } = {
     revision: decodeAt(address, length),
     byteLength,
     createdAt,
-    ...(Number.isNaN(expiresAt) ? undefined : { expiresAt }),
-    ...(Number.isNaN(idleTimeout) ? undefined : { idleTimeout }),
-    ...(Number.isNaN(absoluteTimeout) ? undefined : { absoluteTimeout }),
-    tags: Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? ""),
+    tags: [],
   };
+  if (!Number.isNaN(expiresAt)) info.expiresAt = expiresAt;
+  if (!Number.isNaN(idleTimeout)) info.idleTimeout = idleTimeout;
+  if (!Number.isNaN(absoluteTimeout)) info.absoluteTimeout = absoluteTimeout;
+  if (tags > 0) info.tags = Array.from({ length: tags }, (_, index) => core.tag(idBytes, now, index) ?? "");
+  return info;
 }
 
 interface CheckedCacheOptions {
