@@ -11,6 +11,19 @@ const server = await startServer();
 const cluster = await startCluster(3);
 let count = 0;
 
+/** What the storage keeps by itself and behind a cache. */
+const both = {
+  wholeValues: true,
+  timeouts: true,
+  clock: true,
+  generateSessionId,
+  streams: true,
+  conditional: true,
+  tags: true,
+  durable: true,
+  limits: { maxSessionBytes: true },
+};
+
 /** @param ports where the sessions' records may be */
 function testKit(client, ports) {
   const prefixes = new WeakMap();
@@ -20,16 +33,8 @@ function testKit(client, ports) {
     return storage;
   };
   testSessionStorage({ describe, it }, (options) => open(`kit-${(count += 1)}:`, options), {
-    wholeValues: true,
-    timeouts: true,
-    clock: true,
-    generateSessionId,
-    streams: true,
-    conditional: true,
-    tags: true,
-    durable: true,
+    ...both,
     shared: true,
-    limits: { maxSessionBytes: true },
     reopen: async (storage, options) => {
       await storage.close();
       return open(prefixes.get(storage), options);
@@ -49,15 +54,7 @@ function testCachedKit(client) {
     return storage;
   };
   testSessionStorage({ describe, it }, (options) => open(`cached-kit-${(count += 1)}:`, options), {
-    wholeValues: true,
-    timeouts: true,
-    clock: true,
-    generateSessionId,
-    streams: true,
-    conditional: true,
-    tags: true,
-    durable: true,
-    limits: { maxSessionBytes: true },
+    ...both,
     reopen: async (storage, options) => {
       await storage.close();
       return open(prefixes.get(storage), options);
